@@ -1,0 +1,55 @@
+"""Convolutional vision on Keras 3: blocks, models, preprocessing, and a reader of handwriting.
+
+Importing this package loads neither Keras nor OpenCV; each of its parts loads on first use.
+
+>>> import visionkit as vk
+>>> vk.preprocess.canny  # doctest: +ELLIPSIS
+<function canny at ...>
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from visionkit._errors import (
+    ArgumentError,
+    BlurryImageError,
+    FileError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    VisionkitError,
+)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from visionkit import blocks as blocks
+    from visionkit import models as models
+    from visionkit import preprocess as preprocess
+    from visionkit import reader as reader
+
+__version__ = "0.1.0"
+
+_PARTS = ("blocks", "models", "preprocess", "reader")
+
+__all__ = [
+    "ArgumentError",
+    "BlurryImageError",
+    "FileError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "VisionkitError",
+    "__version__",
+    *_PARTS,
+]
+
+
+def __getattr__(name: str) -> "ModuleType":
+    if name in _PARTS:
+        return importlib.import_module(f"visionkit.{name}")
+    raise AttributeError(f"module 'visionkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

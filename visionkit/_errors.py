@@ -1,0 +1,80 @@
+"""The exception family, and the two helpers that make its messages say what was expected and what came."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class VisionkitError(Exception):
+    """Base of every error that visionkit raises on purpose."""
+
+
+class ArgumentError(VisionkitError, ValueError):
+    """An argument has a value that the function cannot work with."""
+
+
+class ImageError(VisionkitError, ValueError):
+    """Not an image that can be used: unreadable, of a wrong shape or type, empty, or too large."""
+
+
+class BlurryImageError(ImageError):
+    """The photo is too blurry to be read.
+
+    Attributes:
+        score: the blur score that the photo got; higher is sharper.
+        threshold: the score that it had to exceed.
+    """
+
+    def __init__(self, message: str, *, score: float, threshold: float) -> None:
+        super().__init__(message)
+        self.score = score
+        self.threshold = threshold
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_blurry, (str(self), self.score, self.threshold))
+
+
+def _blurry(message: str, score: float, threshold: float) -> BlurryImageError:
+    return BlurryImageError(message, score=score, threshold=threshold)
+
+
+class FileError(VisionkitError, OSError):
+    """A file cannot be found, opened, or written."""
+
+
+class ModelError(VisionkitError, ValueError):
+    """A model does not fit what it is used for."""
+
+
+class MissingExtraError(VisionkitError, ImportError):
+    """An optional package is needed that is not installed."""
+
+
+def describe(value: object) -> str:
+    """Say in a few words what a value is: ``float64 of shape (28, 28, 1)``, ``'blue'``, ``None``.
+
+    >>> describe("blue"), describe(None), describe([1, 2])
+    ("'blue'", 'None', 'list of length 2')
+    """
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None and dtype is not None:
+        return f"{dtype} of shape {tuple(shape)}"
+    if value is None or isinstance(value, bool | int | float | str):
+        text = repr(value)
+        return text if len(text) <= 80 else f"{text[:77]}..."
+    if isinstance(value, bytes | list | tuple | dict | set):
+        return f"{type(value).__name__} of length {len(value)}"
+    return type(value).__name__
+
+
+def one_of(where: str, argument: str, value: object, options: Iterable[str]) -> ArgumentError:
+    """The error for a name that is not among the known ones; it offers the nearest of them.
+
+    >>> print(one_of("canny", "preset", "midd", ["wide", "mid", "tight"]))
+    canny: expected preset to be one of 'wide', 'mid', 'tight', got 'midd'; did you mean 'mid'?
+    """
+    names = list(options)
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ArgumentError(
+        f"{where}: expected {argument} to be one of {', '.join(map(repr, names))}, got {describe(value)}{hint}"
+    )
