@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-CLEAN = ("chars74k", "danny35writers", "bish")  # whole glyphs of many writers, in letters.npz
+SOURCES = ("danny35writers", "muti", "ming_aug", "bish", "chars74k")  # in letters.npz
+CLEAN = ("chars74k", "danny35writers", "bish")  # whole glyphs of many writers
 
 
 class Handwriting(NamedTuple):
@@ -35,39 +36,44 @@ def letters(folder: str | Path, sources: Sequence[str] | None = None) -> Handwri
         if unknown:
             raise SystemExit(f"letters.npz has no source {sorted(unknown)}; it has {sorted(set(names))}")
         keep = np.isin(names, sources) if sources else np.ones(len(names), bool)
-        pictures, labels = data["x"][keep], np.array([chr(65 + y) for y in data["y"][keep]])
-    return _cropped([clean(picture) for picture in pictures], labels, names[keep])
+        pictures, labels, names = data["x"][keep], np.array([chr(65 + y) for y in data["y"][keep]]), names[keep]
+    cleaned = [clean(picture, bars=name == "ming_aug") for picture, name in zip(pictures, names, strict=True)]
+    return _cropped(cleaned, labels, names)
 
 
-def clean(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The ink of one crop, 255 at its strongest: background taken off, frame lines and bars at the border removed."""
+def clean(picture: NDArray[np.uint8], *, bars: bool = False) -> NDArray[np.uint8]:
+    """The ink of one crop, 255 at its strongest, without background and frame lines; all zero where it is unusable.
+
+    With bars, whatever runs along nearly the whole of a border goes too, even where it touches the character: only
+    for sets whose characters keep away from the border.
+    """
     level = np.int16(np.median(picture))  # of the whole: ink never covers half, and a border may be all bars
     ink = np.int16(picture) - level if level < 128 else level - np.int16(picture)
     inner = ink[4:-4, 4:-4]
-    top = np.percentile(inner[inner > 0.3 * inner.max(initial=1)], 80) if (inner > 12).any() else 0
+    top = np.percentile(inner[inner > 0.3 * inner.max()], 80) if inner.max() > 12 else 0
     if top < 12:
         return np.zeros_like(picture)
-    ink = np.clip(ink, 0, top) / np.float32(top)
-    ink = np.uint8(255 * np.clip((ink - 0.15) / 0.85, 0, 1))  # below is the grain of the paper
-    for side in range(4):  # bars run along nearly the whole of a border
-        turned = np.rot90(ink, side)
-        bars = np.flatnonzero(np.mean(turned[:6] > 60, axis=1) > 0.75)
-        if len(bars):
-            turned[: bars[-1] + 2] = 0
-    return _without_scraps(ink)
+    part = np.clip(ink / np.float32(top), 0, 1)
+    cleaned = np.uint8(255 * np.clip((part - 0.15) / 0.85, 0, 1))  # below is the grain of the paper
+    for side in range(4 if bars else 0):
+        turned = np.rot90(cleaned, side)
+        found = np.flatnonzero(np.mean(turned[:6] > 60, axis=1) > 0.75)
+        if len(found):
+            turned[: found[-1] + 2] = 0
+    cleaned = _without_scraps(cleaned)
+    murky = np.mean(cleaned > 60) > 0.6 or np.mean((cleaned > 30) & (cleaned < 200)) > 0.3  # shaded paper, not ink
+    return np.zeros_like(picture) if murky else cleaned
 
 
-def _without_scraps(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take away what is not the character: specks, and thin or small things that touch the border."""
+def _without_scraps(ink: NDArray[np.uint8], edge: int = 5) -> NDArray[np.uint8]:
+    """Take away specks, and lines and corners that hug the border while the character stands inside."""
     count, marks, stats, _ = cv2.connectedComponentsWithStats(cv2.compare(ink, 60, cv2.CMP_GT), connectivity=8)
-    if count <= 2:
-        return ink
-    largest = int(stats[1:, cv2.CC_STAT_AREA].max())
-    for mark, (x, y, width, height, area) in enumerate(stats[1:], start=1):
-        touches = x <= 1 or y <= 1 or x + width >= ink.shape[1] - 1 or y + height >= ink.shape[0] - 1
-        thin = area <= 2.5 * max(width, height) and max(x, y, ink.shape[1] - x - width, ink.shape[0] - y - height) > 40
-        if area < largest and (area < 0.02 * largest or (touches and (thin or area < 0.25 * largest))):
-            ink[marks == mark] = 0
+    inside = np.bincount(marks[edge:-edge, edge:-edge].ravel(), minlength=count)[1:]
+    area, height = stats[1:, cv2.CC_STAT_AREA], stats[1:, cv2.CC_STAT_HEIGHT]
+    hugs = inside < 0.2 * area
+    stands = ~hugs & (height >= 12)
+    if stands.any():
+        ink[np.isin(marks, 1 + np.flatnonzero(hugs | (area < 0.02 * area[stands].max())))] = 0
     return ink
 
 

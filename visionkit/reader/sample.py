@@ -8,6 +8,7 @@ A kind of page is one row of numbers in `STYLES`; no step knows the name of a ki
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from visionkit._errors import ArgumentError, describe, one_of
 Plane = NDArray[np.float32]  # (H, W), 0 to 1 unless said otherwise
 Color = tuple[float, float, float]  # RGB, 0 to 1
 Range = tuple[float, float]
+Size = tuple[int, int]  # height, width
 Glyphs = Callable[[str, np.random.Generator], NDArray[np.uint8]]
 
 # The strokes of a hand that prints: points x, y on a grid of 7 x 9, strokes parted by spaces. A point that comes twice
@@ -78,7 +80,7 @@ class Style:
     rule_pitch: Range = (1.4, 2.2)
     shadows: tuple[int, int] = (0, 0)  # how many hard shadow edges, from and to
     table: float = 0.0  # chance that the paper is a sheet whose edge is in the picture
-    frame: tuple[int, int] = (0, 0)  # least height and width of the picture, pixels
+    frame: Size = (0, 0)  # least height and width of the picture, pixels
 
 
 STYLES = {
@@ -88,7 +90,7 @@ STYLES = {
     "chalk": Style(pens=(CHALK,), papers=BOARDS, smears=0.10),
     "turned": Style(turn=12.0, table=0.4),
     "shadow": Style(shadows=(1, 2)),
-    "faint": Style(pens=(PENCIL,), contrast=(0.12, 0.30)),
+    "faint": Style(pens=(PENCIL,), contrast=(0.14, 0.32)),  # the skips of a pencil take a part of it
     "small": Style(height=(16, 24)),
     "large": Style(height=(100, 200), frame=(3000, 4000)),
     "ragged": Style(gap=(0.12, 0.7), word_gap=(1.3, 2.6), word_size=0.2, drift=0.12, slope=2.5),
@@ -162,8 +164,9 @@ def draw_page(
     if view.sheet is not None:
         _put_on_table(scene, view.sheet, size, rng)
     light = _light(view.frame, rng)
-    for _ in range(int(rng.integers(style.shadows[0], style.shadows[1] + 1))):
-        light *= _shadow(view.frame, size, rng)
+    shadows = [_shadow(view.frame, size, rng) for _ in range(int(rng.integers(style.shadows[0], style.shadows[1] + 1)))]
+    if shadows:
+        light *= reduce(np.minimum, shadows)  # where two meet it is as dark as in the darker one
     return Page(_photograph(scene, light, size, rng), text, _boxes([view.project(outline) for outline in outlines]))
 
 
@@ -241,8 +244,8 @@ def _write(
     for x, y, traced in placed:
         patch = ink[y - top : y - top + traced.shape[0], x - left : x - left + traced.shape[1]]
         np.maximum(patch, traced, out=patch)
-        points = cv2.convexHull(cv2.findNonZero(cv2.compare(traced, 100, cv2.CMP_GT))).reshape(-1, 2)
-        outlines.append(np.float32(points + np.array([x - left, y - top])))
+        points = cv2.convexHull(cv2.findNonZero(_above(traced, 100))).reshape(-1, 2)
+        outlines.append(np.asarray(points + np.array([x - left, y - top]), np.float32))
     return ink, outlines
 
 
@@ -268,20 +271,25 @@ def _trace(picture: NDArray[np.uint8], height: float, weight: float) -> NDArray[
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
     if scale > 1:  # the stairs of an enlarged picture are not part of the stroke
         grey = cv2.GaussianBlur(grey, (0, 0), 0.35 * scale)
-    mask = cv2.compare(grey, 0.42 * float(grey.max()), cv2.CMP_GT)
+    mask = _above(grey, 0.33 * float(grey.max()))
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     outside = cv2.distanceTransform(cv2.bitwise_not(mask), cv2.DIST_L2, 5)
     width = 4 * float(inside[mask > 0].mean())  # across a stroke the mean distance to its edge is a quarter of it
     grow = np.clip((weight * work - width) / 2, -0.16 * width, 0.3 * width)
     soft = max(work / 64, 1.0)
-    ink = np.uint8(255 * np.clip((inside - outside + grow) / soft + 0.5, 0, 1))
+    ink = (255 * np.clip((inside - outside + grow) / soft + 0.5, 0, 1)).astype(np.uint8)
     if height < work:
-        ink = cv2.resize(ink, None, fx=height / work, fy=height / work, interpolation=cv2.INTER_AREA)
+        shrink = height / work
+        ink = np.asarray(cv2.resize(ink, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     return _crop(ink)
 
 
+def _above(picture: NDArray[Any], level: float) -> NDArray[np.uint8]:
+    return np.asarray(cv2.threshold(picture, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
 def _crop(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    x, y, width, height = cv2.boundingRect(cv2.compare(ink, 30, cv2.CMP_GT))
+    x, y, width, height = cv2.boundingRect(_above(ink, 30))
     return ink[y : y + height, x : x + width]
 
 
@@ -293,13 +301,16 @@ class View:
     """Where the camera stands: the homography from the text to the picture, whose size is `frame` (height, width)."""
 
     homography: NDArray[np.float64]
-    frame: tuple[int, int]
+    frame: Size
     sheet: NDArray[np.float32] | None  # (4, 2) corners of the paper in the picture, where it ends there
 
     def see(self, ink: NDArray[np.uint8]) -> Plane:
-        return np.float32(cv2.warpPerspective(ink, self.homography, self.frame[::-1])) / 255
+        """The ink as it appears in the picture."""
+        seen = cv2.warpPerspective(ink, self.homography, self.frame[::-1])
+        return np.asarray(seen, np.float32) / np.float32(255)
 
     def project(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where points (M, 2) x, y of the page appear in the picture."""
         return _project(points, self.homography)
 
 
@@ -324,7 +335,9 @@ def _look(ink: NDArray[np.uint8], style: Style, size: float, rng: np.random.Gene
     shift = around[:2] - seen.min(axis=0) + rng.uniform(0.2, 0.8, 2) * (room - need)
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]])
     return View(
-        move @ homography, (round(room[1]), round(room[0])), None if sheet is None else np.float32(sheet + shift)
+        move @ homography,
+        (round(room[1]), round(room[0])),
+        None if sheet is None else (sheet + shift).astype(np.float32),
     )
 
 
@@ -347,7 +360,7 @@ def _boxes(outlines: list[NDArray[np.float32]]) -> NDArray[np.int64]:
 # Paper: a scene is three planes, red, green, blue, of how much light each point sends back
 
 
-def _paper(tint: Color, frame: tuple[int, int], smears: float, size: float, rng: np.random.Generator) -> list[Plane]:
+def _paper(tint: Color, frame: Size, smears: float, size: float, rng: np.random.Generator) -> list[Plane]:
     """Plain paper with its grain, or a board with the traces of the sponge."""
     fibre = 0.012 * _grain(frame, max(0.8, size / 50), rng) + 0.012 * _clouds(frame, (7, 9), rng)
     scene = [np.asarray(value * (1 + fibre), np.float32) for value in tint]
@@ -370,11 +383,11 @@ def _rule(scene: list[Plane], view: View, style: Style, size: float, rng: np.ran
         along = np.array([np.cos(np.radians(direction)), np.sin(np.radians(direction))])
         for offset in np.arange(-far, far, pitch) + rng.uniform(0, pitch):
             middle = offset * along[::-1]
-            ends = view.project(np.float32([middle - far * along, middle + far * along]))
+            ends = view.project(np.array([middle - far * along, middle + far * along], np.float32))
             start, end = (tuple(int(v) for v in point) for point in np.round(ends * 16))
             cv2.line(lines, start, end, 255, thickness, cv2.LINE_AA, 4)
     color, paper = _choose(RULING, rng, 0.03), [float(plane[::8, ::8].mean()) for plane in scene]
-    _lay(scene, np.float32(lines) / 255, color, _opacity(color, paper, rng.uniform(0.1, 0.35)))
+    _lay(scene, np.asarray(lines / 255, np.float32), color, _opacity(color, paper, rng.uniform(0.1, 0.35)))
 
 
 def _speck(scene: list[Plane], size: float, rng: np.random.Generator) -> None:
@@ -402,7 +415,8 @@ def _lay(scene: list[Plane], coverage: Plane, color: Color, opacity: float) -> N
 
 def _opacity(color: Sequence[float], paper: Sequence[float], contrast: float) -> float:
     """How opaque a colour must be to differ from the paper by this part of the paper's brightness."""
-    return float(min(1.0, contrast * np.mean(paper) / max(abs(np.mean(paper) - np.mean(color)), 1e-3)))
+    bright, dark = float(np.mean(paper)), float(np.mean(color))
+    return min(1.0, contrast * bright / max(abs(bright - dark), 1e-3))
 
 
 def _press(coverage: Plane, texture: float, size: float, rng: np.random.Generator) -> Plane:
@@ -417,8 +431,8 @@ def _put_on_table(scene: list[Plane], corners: NDArray[np.float32], size: float,
     """Cut the paper to a sheet; beyond it is a table with its grain, and the shadow of the sheet."""
     frame = scene[0].shape
     sheet = np.zeros(frame, np.uint8)
-    cv2.fillConvexPoly(sheet, np.int32(np.round(corners * 16)), 255, cv2.LINE_AA, 4)
-    cover = np.float32(sheet) / 255
+    cv2.fillConvexPoly(sheet, np.round(corners * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    cover = np.asarray(sheet / 255, np.float32)
     wood = 1 + 0.10 * _clouds(frame, (40, 3), rng) + 0.07 * _clouds(frame, (150, 6), rng)
     wood += 0.03 * _grain(frame, 0.8, rng)
     wood *= 1 - 0.45 * cv2.GaussianBlur(cover, (0, 0), 0.08 * size)
@@ -434,16 +448,16 @@ def _choose(colors: tuple[Color, ...], rng: np.random.Generator, spread: float) 
 # Light and camera
 
 
-def _light(frame: tuple[int, int], rng: np.random.Generator) -> Plane:
+def _light(frame: Size, rng: np.random.Generator) -> Plane:
     """Brighter towards a window, darker towards the corners."""
     y, x = np.linspace(-1, 1, 48, dtype=np.float32)[:, None], np.linspace(-1, 1, 64, dtype=np.float32)
     angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.22)
     light = 1 + slope * (x * np.cos(angle) + y * np.sin(angle)) - rng.uniform(0.02, 0.12) * (x * x + y * y)
     light += 0.03 * _clouds(light.shape, (4, 4), rng)
-    return np.asarray(cv2.resize(np.float32(light / light.max()), frame[::-1], interpolation=cv2.INTER_CUBIC))
+    return np.asarray(cv2.resize(light / light.max(), frame[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _shadow(frame: tuple[int, int], size: float, rng: np.random.Generator) -> Plane:
+def _shadow(frame: Size, size: float, rng: np.random.Generator) -> Plane:
     """A half-plane or a wedge that is darker by 30 to 60 %, its edge near the middle of the picture."""
     height, width = frame
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
@@ -471,15 +485,22 @@ def _photograph(scene: list[Plane], light: Plane, size: float, rng: np.random.Ge
         chroma = _grain(frame, 1.2, rng)
         seen = seen * np.float32(exposure * gain) + luma + np.float32(0.6 * noise) * chroma
         planes.append(cv2.convertScaleAbs(np.maximum(seen, 0), alpha=255))
-    picture = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_RGB2BGR)  # the codec's order, for the one round trip
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 93))])
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    return _jpeg(cv2.merge(planes), int(rng.integers(60, 93)))
+
+
+def _jpeg(image: NDArray[Any], quality: int) -> NDArray[np.uint8]:
+    # The codec wants blue first; the picture is turned for the one round trip, so that colours compress as a camera's.
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    back = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if back is None:
+        raise RuntimeError("OpenCV cannot read the JPEG that it wrote")
+    return np.asarray(cv2.cvtColor(back, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 # Randomness that is even in brightness: smooth clouds and fine grain
 
 
-def _clouds(shape: tuple[int, ...], cells: tuple[int, int], rng: np.random.Generator) -> Plane:
+def _clouds(shape: tuple[int, ...], cells: Size, rng: np.random.Generator) -> Plane:
     """Smooth noise, about -1 to 1, with so many cells down and across the picture."""
     small = rng.uniform(-1, 1, cells).astype(np.float32)
     return np.asarray(cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC))
@@ -488,7 +509,8 @@ def _clouds(shape: tuple[int, ...], cells: tuple[int, int], rng: np.random.Gener
 def _grain(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> Plane:
     """Noise of standard deviation 1 whose grains are about sigma pixels wide; a tile of it covers a large picture."""
     tile = (min(shape[0], 1024), min(shape[1], 1024))
-    noise = cv2.GaussianBlur(rng.standard_normal(tile, np.float32), (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    fine = rng.standard_normal(tile, np.float32)
+    noise = np.asarray(cv2.GaussianBlur(fine, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
     noise /= noise.std()
     times = (-(-shape[0] // tile[0]), -(-shape[1] // tile[1]))
     return np.asarray(noise if times == (1, 1) else np.tile(noise, times)[: shape[0], : shape[1]])
