@@ -117,3 +117,8 @@ def test_glyphs_of_the_wrong_form_and_tiny_heights_are_refused():
         draw_page("A", glyphs=lambda character, rng: np.ones((4, 4)))
     with pytest.raises(ArgumentError, match="at least 8 pixels, got 3"):
         draw_page("A", height=3)
+
+
+def test_hairlines_survive_on_the_smallest_page():
+    page = draw_page("".join(STROKES), height=8, seed=2)
+    assert page.boxes.shape == (36, 4)

@@ -244,7 +244,7 @@ def _write(
     for x, y, traced in placed:
         patch = ink[y - top : y - top + traced.shape[0], x - left : x - left + traced.shape[1]]
         np.maximum(patch, traced, out=patch)
-        points = cv2.convexHull(cv2.findNonZero(_above(traced, 100))).reshape(-1, 2)
+        points = cv2.convexHull(cv2.findNonZero(_above(traced, 0.4 * float(traced.max())))).reshape(-1, 2)
         outlines.append(np.asarray(points + np.array([x - left, y - top]), np.float32))
     return ink, outlines
 
