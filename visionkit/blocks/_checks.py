@@ -1,0 +1,87 @@
+"""What the arguments of blocks may be; every message says what was expected, what came, and what to do."""
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+
+from visionkit._errors import ArgumentError, describe
+
+Shape = tuple[int | None, ...]
+
+
+def positive(where: str, argument: str, value: object, *, least: int = 1) -> int:
+    """A whole number that is at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value.__index__()) < least:
+        raise ArgumentError(f"{where}: expected {argument} to be an integer of at least {least}, got {describe(value)}")
+    return int(value.__index__())
+
+
+def size(where: str, argument: str, value: object) -> tuple[int, int]:
+    """A height and a width, from one number or from two."""
+    pair = value if isinstance(value, list | tuple) else (value, value)
+    if len(pair) != 2:
+        raise ArgumentError(f"{where}: expected {argument} to be one integer or two, got {describe(value)}")
+    return positive(where, argument, pair[0]), positive(where, argument, pair[1])
+
+
+def rate(where: str, argument: str, value: object) -> float:
+    """A probability that something is dropped, in [0, 1)."""
+    if isinstance(value, bool) or not hasattr(value, "__float__") or not 0.0 <= float(value.__float__()) < 1.0:
+        raise ArgumentError(f"{where}: expected {argument} to be in [0, 1), got {describe(value)}")
+    return float(value.__float__())
+
+
+def number(where: str, argument: str, value: object, *, above: float = -math.inf) -> float:
+    """A finite number above a bound."""
+    if isinstance(value, bool) or not hasattr(value, "__float__") or not above < float(value.__float__()) < math.inf:
+        bound = "" if above == -math.inf else f" above {above:g}"
+        raise ArgumentError(f"{where}: expected {argument} to be a number{bound}, got {describe(value)}")
+    return float(value.__float__())
+
+
+def known(where: str, given: Iterable[str], names: Iterable[str]) -> None:
+    """No argument but these: a misspelt one is an error that offers the nearest."""
+    names = sorted(set(names))
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}? It" if near else "it"
+            raise ArgumentError(f"{where}: unknown argument {name!r}; {hint} takes {', '.join(names)}")
+
+
+def resolved(where: str, argument: str, get: Callable[[Any], Any], value: object) -> Any:
+    """What a Keras lookup (``keras.initializers.get`` and the like) makes of a name or an object."""
+    try:
+        return get(value)
+    except (ValueError, TypeError) as error:
+        name = getattr(get, "__module__", "keras").rpartition(".")[2]
+        raise ArgumentError(
+            f"{where}: expected {argument} to be something that keras.{name}.get knows, got {describe(value)}"
+        ) from error
+
+
+def image_shape(where: str, shape: Shape) -> Shape:
+    """The shape of a batch of images or feature maps, channels known."""
+    if len(shape) != 4:
+        raise ArgumentError(
+            f"{where}: expected an input of shape (N, H, W, C), got {tuple(shape)}; "
+            "add a channel axis with keras.ops.expand_dims(x, -1) if it is the one that is missing"
+        )
+    if shape[-1] is None:
+        raise ArgumentError(
+            f"{where}: expected an input of shape (N, H, W, C) with a known number of channels, got {tuple(shape)}"
+        )
+    return tuple(shape)
+
+
+def layer(where: str, argument: str, value: object) -> keras.Layer:
+    """A Keras layer, not a class or a plain function."""
+    if isinstance(value, keras.Layer):
+        return value
+    came = value.__name__ if inspect.isclass(value) else describe(value)
+    hint = f"; make one with {came}(...)" if inspect.isclass(value) else "; wrap a function in keras.layers.Lambda"
+    raise ArgumentError(f"{where}: expected {argument} to be a Keras layer, got {came}{hint}")

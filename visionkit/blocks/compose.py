@@ -1,0 +1,150 @@
+"""Blocks made of whatever layers they are given: a residual connection, and a stage of equal blocks."""
+
+# ruff: noqa: D102 -- what the methods of a layer do is told once, in Block and in keras.Layer
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from visionkit._errors import ArgumentError, describe
+from visionkit.blocks import _checks
+from visionkit.blocks._block import Block
+from visionkit.blocks._shortcut import Chain, Shortcut
+
+
+@keras.saving.register_keras_serializable("visionkit")
+class Residual(Shortcut):
+    """A residual connection around any layers: y = activation(branch(x) + shortcut(x)).
+
+    Input any shape that the branch takes; output what the branch gives.
+
+    Args:
+        branch: a layer, or a list of layers that follow each other.
+        shortcut: a layer or a list of layers; None for the identity, which needs a branch that keeps the shape.
+        activation: name, function or layer that the sum passes; None for none.
+        **kwargs: name, dtype, trainable. The layers given keep their own names and types.
+
+    Raises:
+        ArgumentError: not layers, or branch and shortcut differ in shape; the message names both shapes.
+
+    Source: He et al., Deep Residual Learning for Image Recognition, 2015 (arXiv 1512.03385).
+
+    >>> from keras import layers
+    >>> block = Residual([layers.Dense(16, activation="relu"), layers.Dense(4)], activation="relu")
+    >>> block.compute_output_shape((None, 4))
+    (None, 4)
+    """
+
+    def __init__(
+        self,
+        branch: keras.Layer | Sequence[keras.Layer],
+        shortcut: keras.Layer | Sequence[keras.Layer] | None = None,
+        *,
+        activation: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.branch = _layers("Residual", "branch", branch)
+        self.shortcut = [] if shortcut is None else _layers("Residual", "shortcut", shortcut)
+        self.add = layers.Add(**self.child("add"))
+        self.activation = self.activation_layer(activation)
+
+    def branch_chain(self) -> Chain:
+        return list(self.branch)
+
+    def shortcut_chain(self) -> Chain:
+        return list(self.shortcut)
+
+    def after(self) -> Chain:
+        return [self.activation]
+
+
+@keras.saving.register_keras_serializable("visionkit")
+class Stage(Block):
+    """Equal blocks one after the other; the first one strides, the rest repeat.
+
+    Input and output are the first block's input and the last one's output. A stage named ``conv2`` holds
+    ``conv2_block1``, ``conv2_block2`` and so on, in ``blocks``.
+
+    Args:
+        block: what makes a block: a layer class, or a function, called as ``block(strides=..., name=..., dtype=...,
+            **options)``. Or a list of layers that are the blocks.
+        depth: how many blocks; not given with a list.
+        strides: of the first block; one integer, or two for height and width.
+        name, dtype, trainable: as for every Keras layer.
+        **options: passed to each block.
+
+    Raises:
+        ArgumentError: no such block, depth or option, or strides for a block that takes none.
+
+    >>> from visionkit.blocks import ResidualBlock
+    >>> stage = Stage(ResidualBlock, 2, filters=64, strides=2, name="conv3")
+    >>> [block.name for block in stage.blocks], stage.compute_output_shape((None, 56, 56, 32))
+    (['conv3_block1', 'conv3_block2'], (None, 28, 28, 64))
+    """
+
+    def __init__(
+        self,
+        block: Callable[..., keras.Layer] | Sequence[keras.Layer],
+        depth: int | None = None,
+        *,
+        strides: int | tuple[int, int] = 1,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
+        steps = _checks.size("Stage", "strides", strides)
+        if isinstance(block, list | tuple):
+            given = {"depth": depth, **options} if depth is not None else options
+            if given or max(steps) > 1:
+                raise ArgumentError(
+                    "Stage: expected nothing beside a list of ready layers, "
+                    f"got {', '.join(sorted(given)) or 'strides'}; give the layers their options themselves"
+                )
+            self.blocks = _layers("Stage", "block", block)
+            return
+        if not callable(block) or isinstance(block, keras.Layer):
+            raise ArgumentError(
+                "Stage: expected block to be a layer class, a function that makes layers, or a list of layers, "
+                f"got {describe(block)}"
+            )
+        takes_strides = _takes(block, "strides")
+        if max(steps) > 1 and not takes_strides:
+            raise ArgumentError(f"Stage: {getattr(block, '__name__', block)} takes no strides, got strides={strides}")
+        self.blocks = []
+        for number in range(1, _checks.positive("Stage", "depth", depth) + 1):
+            striding = {"strides": steps if number == 1 else (1, 1)} if takes_strides else {}
+            made = block(**options, **striding, **self.child(f"block{number}"))
+            self.blocks.append(_checks.layer("Stage", "what block makes", made))
+
+    def chain(self) -> Chain:
+        return list(self.blocks)
+
+    def get_config(self) -> dict[str, Any]:
+        # The blocks as they are: what made them may be a function, which no file can hold.
+        config: dict[str, Any] = keras.Layer.get_config(self)
+        return config | {"block": [keras.saving.serialize_keras_object(block) for block in self.blocks]}
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function, or the constructor of a block or layer, has an argument of this name."""
+    makers = [base.__init__ for base in function.__mro__] if inspect.isclass(function) else [function]  # type: ignore[misc]
+    for maker in makers:
+        parameters = inspect.signature(maker).parameters
+        if name in parameters:
+            return True
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            return False
+    return False
+
+
+def _layers(where: str, argument: str, value: keras.Layer | Sequence[keras.Layer]) -> list[keras.Layer]:
+    several = list(value) if isinstance(value, list | tuple) else [value]
+    if not several:
+        raise ArgumentError(f"{where}: expected {argument} to be a layer or a list of layers, got an empty list")
+    return [_checks.layer(where, argument, one) for one in several]

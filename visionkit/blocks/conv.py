@@ -1,0 +1,152 @@
+"""Convolution with batch normalisation and activation: the unit that most networks here are stacked from."""
+
+# ruff: noqa: D102 -- what the methods of a layer do is told once, in Block and in keras.Layer
+
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+from visionkit._errors import ArgumentError, describe, one_of
+from visionkit.blocks import _checks
+from visionkit.blocks._block import Block, build_all, initializer, regularizer
+from visionkit.blocks._checks import Shape
+
+Padding = Literal["same", "valid", "symmetric"]
+
+
+@keras.saving.register_keras_serializable("visionkit")
+class ConvBNAct(Block):
+    """Convolution, batch normalisation, activation: normalised before the nonlinearity (Ioffe and Szegedy 2015).
+
+    Input (N, H, W, C), any float type. Output (N, ceil(H / strides), ceil(W / strides), filters) with padding "same".
+    A block named ``conv1`` holds ``conv1_conv``, ``conv1_bn`` and ``conv1_relu``.
+
+    Args:
+        filters: number of output channels.
+        kernel_size, strides, dilation_rate: one integer, or two for height and width.
+        padding: "same" or "valid" as in Keras; "symmetric" pads (kernel_size - 1) // 2 zeros on every side, as PyTorch
+            and Keras Applications do (with strides, "same" pads more on the right than on the left).
+        groups: into how many groups the channels are split; divides both the input channels and ``filters``.
+        activation: name, function or layer; None for none.
+        use_bias: whether the convolution has a bias, which batch normalisation makes redundant.
+        momentum, epsilon: of the batch normalisation.
+        kernel_initializer: any Keras initialiser; also "xavier_uniform" and "xavier_normal".
+        kernel_regularizer: any Keras regulariser.
+        **kwargs: name, dtype, trainable.
+
+    Raises:
+        ArgumentError: an argument is not of the kind above, or the input is not of shape (N, H, W, C).
+
+    >>> block = ConvBNAct(32, 5, strides=2, name="stem")
+    >>> block.compute_output_shape((None, 33, None, 1))
+    (None, 17, None, 32)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int] = 3,
+        *,
+        strides: int | tuple[int, int] = 1,
+        padding: Padding = "same",
+        dilation_rate: int | tuple[int, int] = 1,
+        groups: int = 1,
+        activation: Any = "relu",
+        use_bias: bool = False,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        kernel_initializer: Any = "he_normal",
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pad = symmetric_padding(self, kernel_size, dilation_rate, padding)
+        self.conv = conv2d(
+            self,
+            "conv",
+            filters,
+            kernel_size,
+            strides=strides,
+            padding="valid" if padding == "symmetric" else padding,
+            dilation_rate=dilation_rate,
+            groups=groups,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            kernel_regularizer=kernel_regularizer,
+        )
+        self.norm = batch_norm(self, "bn", momentum=momentum, epsilon=epsilon)
+        self.activation = self.activation_layer(activation)
+
+    def chain(self) -> list[keras.Layer | None]:
+        return [self.pad, self.conv, self.norm, self.activation]
+
+    def build(self, input_shape: Shape) -> None:
+        channels = _checks.image_shape(self.name, input_shape)[-1]
+        if channels is not None and channels % self.conv.groups:
+            raise ArgumentError(f"{self.name}: expected groups to divide {channels} channels, got {self.conv.groups}")
+        build_all(self.chain(), input_shape)
+
+
+def conv2d(
+    block: Block,
+    suffix: str,
+    filters: int,
+    kernel_size: int | tuple[int, int],
+    *,
+    strides: int | tuple[int, int] = 1,
+    padding: str = "same",
+    dilation_rate: int | tuple[int, int] = 1,
+    groups: int = 1,
+    use_bias: bool = False,
+    kernel_initializer: Any = "he_normal",
+    kernel_regularizer: Any = None,
+) -> keras.Layer:
+    """A convolution as a child of a block, its arguments checked."""
+    where = type(block).__name__
+    if padding not in ("same", "valid"):
+        raise one_of(where, "padding", padding, ["same", "valid", "symmetric"])
+    filters, groups = _checks.positive(where, "filters", filters), _checks.positive(where, "groups", groups)
+    if filters % groups:
+        raise ArgumentError(f"{where}: expected groups to divide filters, got {groups} groups for {filters} filters")
+    steps, dilation = _checks.size(where, "strides", strides), _checks.size(where, "dilation_rate", dilation_rate)
+    if max(steps) > 1 and max(dilation) > 1:
+        raise ArgumentError(f"{where}: expected strides or dilation_rate to be 1, got {steps} and {dilation}")
+    if not isinstance(use_bias, bool):
+        raise ArgumentError(f"{where}: expected use_bias to be True or False, got {describe(use_bias)}")
+    return layers.Conv2D(
+        filters,
+        _checks.size(where, "kernel_size", kernel_size),
+        strides=steps,
+        padding=padding,
+        dilation_rate=dilation,
+        groups=groups,
+        use_bias=use_bias,
+        kernel_initializer=initializer(where, kernel_initializer),
+        kernel_regularizer=regularizer(where, kernel_regularizer),
+        data_format="channels_last",
+        **block.child(suffix),
+    )
+
+
+def symmetric_padding(
+    block: Block, kernel_size: int | tuple[int, int], dilation_rate: int | tuple[int, int], padding: str
+) -> keras.Layer | None:
+    """The zeros that padding "symmetric" puts on every side, as a child of the block; None where there are none."""
+    where = type(block).__name__
+    height, width = _checks.size(where, "kernel_size", kernel_size)
+    down, right = _checks.size(where, "dilation_rate", dilation_rate)
+    around = (down * (height - 1) // 2, right * (width - 1) // 2)
+    if padding != "symmetric" or around == (0, 0):
+        return None
+    return layers.ZeroPadding2D(around, data_format="channels_last", **block.child("pad"))
+
+
+def batch_norm(block: Block, suffix: str, *, momentum: float = 0.99, epsilon: float = 1e-3) -> keras.Layer:
+    """A batch normalisation as a child of a block, its arguments checked."""
+    where = type(block).__name__
+    return layers.BatchNormalization(
+        momentum=_checks.rate(where, "momentum", momentum),
+        epsilon=_checks.number(where, "epsilon", epsilon, above=0.0),
+        **block.child(suffix),
+    )
