@@ -26,6 +26,7 @@ class Header(NamedTuple):
     orientation: int
     data: bytes
     transparent_gray: int | None = None  # the one grey level that stands for nothing, in a grey PNG
+    premultiplied: bool = False  # the colours are multiplied by alpha already
 
 
 def sniff(head: bytes) -> str | None:
@@ -135,7 +136,11 @@ def _tiff(data: bytes) -> Header:
         parts = zip(tags.get(offsets, []), tags.get(lengths, []), strict=False)
         if any(offset + length > len(data) for offset, length in parts):
             raise _cut_off("TIFF")
-    return Header("TIFF", width, height, 1, data)  # libtiff turns the picture itself
+    extra = tags.get(338, [0])[0]
+    if extra in (1, 2) and tags.get(277) == [2]:
+        raise BrokenFile("is a grey TIFF file with transparency, which OpenCV cannot decode; save it again as PNG")
+    # libtiff multiplies 8-bit colours by alpha, and turns the picture upright itself
+    return Header("TIFF", width, height, 1, data, premultiplied=extra == 1 or tags.get(258, [8])[0] == 8)
 
 
 def _gif(data: bytes) -> Header:

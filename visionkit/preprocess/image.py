@@ -265,6 +265,9 @@ def _decode(name: str, data: bytes, max_pixels: int) -> NDArray[Any]:
         )
     if pixels.ndim == 3 and pixels.shape[2] > 2:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    if header.premultiplied and pixels.ndim == 3 and pixels.shape[2] == 4:
+        # white shows through by what is missing from alpha; the colours hold their own part already
+        pixels = cv2.add(pixels, cv2.bitwise_not(cv2.merge([pixels[:, :, 3]] * 4)))[:, :, :3]
     if header.transparent_gray is not None and pixels.ndim == 2:
         pixels[pixels == header.transparent_gray] = np.iinfo(pixels.dtype).max
     return _turn_upright(pixels, header.orientation)
@@ -349,6 +352,7 @@ def _replace(target: Path, data: bytes) -> None:
         raise
 
 
+_log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, OpenCV 5
 _quiet_lock = threading.Lock()
 _quiet_users: list[int] = []  # one entry for each thread inside; the first holds the level to go back to
 
@@ -356,17 +360,16 @@ _quiet_users: list[int] = []  # one entry for each thread inside; the first hold
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep OpenCV's log still: what goes wrong is said once, in the error."""
-    logging = cv2.utils.logging
     with _quiet_lock:
-        _quiet_users.append(_quiet_users[0] if _quiet_users else logging.getLogLevel())
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+        _quiet_users.append(_quiet_users[0] if _quiet_users else _log.getLogLevel())
+        _log.setLogLevel(0)
     try:
         yield
     finally:
         with _quiet_lock:
             level = _quiet_users.pop()
             if not _quiet_users:
-                logging.setLogLevel(level)
+                _log.setLogLevel(level)
 
 
 def _is_whole(value: object) -> bool:
