@@ -72,7 +72,7 @@ class Block(keras.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().get_config()
-        return {name: _to_config(value) for name, value in self._arguments.items()} | config
+        return {name: to_config(value) for name, value in self._arguments.items()} | config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -114,17 +114,31 @@ def build_all(chain: Iterable[keras.Layer | None], shape: Shape) -> Shape:
     for layer in chain:
         if layer is not None:
             if not layer.built:
-                layer.build(shape)
-            shape = tuple(layer.compute_output_shape(shape))
+                _build(layer, shape)
+            shape = _shape_behind(layer, shape)
     return shape
 
 
 def shape_after(chain: Iterable[keras.Layer | None], shape: Shape) -> Shape:
-    """The shape behind the last of the layers, without building or tracing anything."""
+    """The shape behind the last of the layers, without building one or, but for layers that cannot tell, tracing."""
     for layer in chain:
         if layer is not None:
-            shape = tuple(layer.compute_output_shape(shape))
+            shape = _shape_behind(layer, shape)
     return tuple(shape)
+
+
+def _build(layer: keras.Layer, shape: Shape) -> None:
+    # A layer without a build of its own makes its weights on its first call.
+    if type(layer).build is keras.Layer.build:
+        layer(keras.KerasTensor(shape, dtype=layer.compute_dtype))
+    else:
+        layer.build(shape)
+
+
+def _shape_behind(layer: keras.Layer, shape: Shape) -> Shape:
+    if type(layer).compute_output_shape is keras.Layer.compute_output_shape:
+        return tuple(layer.compute_output_spec(keras.KerasTensor(shape, dtype=layer.compute_dtype)).shape)
+    return tuple(layer.compute_output_shape(shape))
 
 
 def run(chain: Iterable[keras.Layer | None], x: Any, training: bool | None) -> Any:
@@ -140,33 +154,41 @@ def run(chain: Iterable[keras.Layer | None], x: Any, training: bool | None) -> A
 
 
 def _bind(cls: type[Block], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a block by name, with the defaults of those that are not given.
+    """The arguments that a block is made with, by name, with their defaults.
 
     ``**kwargs`` of an ``__init__`` stands for the arguments of the next base class; ``**options`` for any.
     """
-    parameters: dict[str, inspect.Parameter] = {}
+    own = inspect.signature(cls.__init__)
+    names = [*_LAYER_ARGUMENTS]
+    defaults: dict[str, Any] = {}
     for base in cls.__mro__[: cls.__mro__.index(Block)]:
         if "__init__" in vars(base):
-            parameters = dict(inspect.signature(base.__init__).parameters) | parameters  # type: ignore[misc]
-            if "kwargs" not in inspect.signature(base.__init__).parameters:  # type: ignore[misc]
+            parameters = inspect.signature(vars(base)["__init__"]).parameters
+            names += [name for name in parameters if name not in ("self", "kwargs")]
+            # Elsewhere a subclass may fix an argument of its base, which its own config must not repeat then.
+            if cls.__module__.startswith("visionkit."):
+                optional = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+                defaults = optional | defaults
+            if "kwargs" not in parameters:
                 break
-    named = {name: one for name, one in parameters.items() if one.kind is not one.VAR_KEYWORD and name != "self"}
-    if "options" not in parameters:
-        _checks.known(cls.__name__, kwargs, (*named, *_LAYER_ARGUMENTS))
+    if "options" not in names:
+        _checks.known(cls.__name__, kwargs, names)
     try:
-        bound = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
+        bound = own.bind(None, *args, **kwargs)
     except TypeError as error:
-        raise ArgumentError(f"{cls.__name__}: {error}; it takes {', '.join(named)}") from None
-    given = {name: value for name, value in bound.items() if name in named} | kwargs
-    missing = [name for name, one in named.items() if name not in given and one.default is one.empty]
-    if missing:
-        raise ArgumentError(f"{cls.__name__}: expected the argument {missing[0]!r}; it takes {', '.join(named)}")
-    return {name: one.default for name, one in named.items()} | given
+        raise ArgumentError(f"{cls.__name__}: {error}; it takes {', '.join(sorted(set(names)))}") from None
+    bound.apply_defaults()
+    given = {name: value for name, value in bound.arguments.items() if name not in ("self", "kwargs", "options")}
+    return defaults | given | kwargs
 
 
-def _to_config(value: Any) -> Any:
+def to_config(value: Any) -> Any:
+    """What stands for an argument in a config: plain values as they are, objects serialised."""
     if isinstance(value, list | tuple):
-        return [_to_config(one) for one in value]
+        return [to_config(one) for one in value]
+    if isinstance(value, keras.Layer):
+        # Built by the block that holds it, not on its own: else its weights' paths would lack the block's name.
+        return {key: one for key, one in keras.saving.serialize_keras_object(value).items() if key != "build_config"}
     if inspect.isfunction(value) or inspect.isbuiltin(value):
         return keras.activations.serialize(value)
     return keras.saving.serialize_keras_object(value)

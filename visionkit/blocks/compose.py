@@ -11,7 +11,7 @@ from keras import layers
 
 from visionkit._errors import ArgumentError, describe
 from visionkit.blocks import _checks
-from visionkit.blocks._block import Block
+from visionkit.blocks._block import Block, to_config
 from visionkit.blocks._shortcut import Chain, Shortcut
 
 
@@ -128,19 +128,17 @@ class Stage(Block):
     def get_config(self) -> dict[str, Any]:
         # The blocks as they are: what made them may be a function, which no file can hold.
         config: dict[str, Any] = keras.Layer.get_config(self)
-        return config | {"block": [keras.saving.serialize_keras_object(block) for block in self.blocks]}
+        return config | {"block": to_config(self.blocks)}
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
     """Whether a function, or the constructor of a block or layer, has an argument of this name."""
-    makers = [base.__init__ for base in function.__mro__] if inspect.isclass(function) else [function]  # type: ignore[misc]
-    for maker in makers:
-        parameters = inspect.signature(maker).parameters
-        if name in parameters:
-            return True
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-            return False
-    return False
+    if not inspect.isclass(function):
+        parameters = inspect.signature(function).parameters
+        return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    # The ** of a class stands for what its bases take; that of keras.Layer for nothing.
+    makers = [vars(base)["__init__"] for base in function.__mro__ if "__init__" in vars(base)]
+    return any(name in inspect.signature(maker).parameters for maker in makers)
 
 
 def _layers(where: str, argument: str, value: keras.Layer | Sequence[keras.Layer]) -> list[keras.Layer]:

@@ -3,6 +3,7 @@
 # ruff: noqa: D102 -- what the methods of a layer do is told once, in Block and in keras.Layer
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import keras
@@ -35,7 +36,8 @@ class ClassifierHead(Block):
     Args:
         classes: number of classes.
         pooling: "avg" or "max" over all places, "flatten" for all values as they are, None for none.
-        hidden: widths of the dense layers with ReLU between pooling and scores.
+        hidden: widths of the dense layers between pooling and scores.
+        hidden_activation: what follows each of them: name, function or layer.
         dropout: probability in [0, 1), before the scores and behind each hidden layer.
         activation: name or function; None or "linear" for scores.
         kernel_initializer: of every dense layer: any Keras initialiser; also "xavier_uniform" and "xavier_normal".
@@ -47,7 +49,7 @@ class ClassifierHead(Block):
 
     >>> head = ClassifierHead(10, hidden=(128,), dropout=0.5, name="head")
     >>> head.compute_output_shape((None, 7, 7, 512)), [layer.name for layer in head.chain() if layer]
-    ((None, 10), ['avg_pool', 'fc1', 'fc1_relu', 'fc1_dropout', 'predictions', 'predictions_activation'])
+    ((None, 10), ['avg_pool', 'fc1', 'fc1_activation', 'fc1_dropout', 'predictions', 'predictions_activation'])
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class ClassifierHead(Block):
         *,
         pooling: Literal["avg", "max", "flatten"] | None = "avg",
         hidden: Sequence[int] = (),
+        hidden_activation: Any = "relu",
         dropout: float = 0.0,
         activation: Any = "softmax",
         kernel_initializer: Any = "glorot_uniform",
@@ -65,6 +68,7 @@ class ClassifierHead(Block):
         super().__init__(**kwargs)
         if pooling is not None and pooling not in _POOLINGS:
             raise one_of("ClassifierHead", "pooling", pooling, _POOLINGS)
+        self._hidden_activation = MappingProxyType({"activation": hidden_activation})  # not a child; its copies are
         self._kernel = (kernel_initializer, kernel_regularizer)
         self._rate = _checks.rate("ClassifierHead", "dropout", dropout)
         self.pooling = self._pool(pooling)
@@ -105,8 +109,12 @@ class ClassifierHead(Block):
         return _POOLINGS[pooling](data_format="channels_last", **self.child(suffix))
 
     def _hidden(self, suffix: str, units: int) -> list[keras.Layer]:
-        dense, relu = self._dense(suffix, "hidden", units), self.activation_layer("relu", f"{suffix}_relu")
-        return [dense, relu, *([layers.Dropout(self._rate, **self.child(f"{suffix}_dropout"))] if self._rate else [])]
+        made = [
+            self._dense(suffix, "hidden", units),
+            self.activation_layer(self._hidden_activation["activation"], f"{suffix}_activation"),
+            layers.Dropout(self._rate, **self.child(f"{suffix}_dropout")) if self._rate else None,
+        ]
+        return [layer for layer in made if layer is not None]
 
     def _dense(self, suffix: str, argument: str, units: int) -> keras.Layer:
         where, (kernel_initializer, kernel_regularizer) = "ClassifierHead", self._kernel

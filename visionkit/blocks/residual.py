@@ -6,6 +6,7 @@ al., Identity Mappings in Deep Residual Networks, 2016 (arXiv 1603.05027).
 
 # ruff: noqa: D102 -- what the methods of a layer do is told once, in Block and in keras.Layer
 
+from types import MappingProxyType
 from typing import Any, Literal
 
 import keras
@@ -53,14 +54,17 @@ class _Unit(Shortcut):
         self.filters = _checks.positive(where, "filters", filters)
         self.strides = _checks.size(where, "strides", strides)
         self.preactivation = preactivation
-        self._conv = {
+        conv = {
             "use_bias": use_bias,
             "kernel_initializer": kernel_initializer,
             "kernel_regularizer": kernel_regularizer,
         }
-        self._norm = {"momentum": momentum, "epsilon": epsilon}
-        self._padding, self._activation = padding, activation
-        self.preact_norm = batch_norm(self, "preact_bn", **self._norm) if preactivation else None
+        norm = {"momentum": momentum, "epsilon": epsilon}
+        # Read-only mappings, which Keras does not search for layers: an activation may be one, and only its copies are
+        # this block's children.
+        self._conv, self._norm = MappingProxyType(conv), MappingProxyType(norm)
+        self._act = MappingProxyType({"padding": padding, "activation": activation})
+        self.preact_norm = batch_norm(self, "preact_bn", **norm) if preactivation else None
         self.preact_activation = self.activation_layer(activation, "preact_relu") if preactivation else None
         rate = _checks.rate(where, "drop_path", drop_path)
         self.drop_path = DropPath(rate, **self.child("drop_path")) if rate else None
@@ -71,8 +75,8 @@ class _Unit(Shortcut):
     def inner(self, suffix: str, kernel_size: int, *, strides: Any = 1) -> keras.Layer:
         """A convolution inside of the branch, normalised and activated."""
         # Under pre-activation a bias is only for the convolutions without normalisation behind them.
-        conv = self._conv | {"use_bias": self._conv["use_bias"] and not self.preactivation}
-        options = {**conv, **self._norm, "padding": self._padding, "activation": self._activation}
+        bias = self._conv["use_bias"] and not self.preactivation
+        options = {**self._conv, **self._norm, **self._act, "use_bias": bias}
         return ConvBNAct(self.filters, kernel_size, strides=strides, **options, **self.child(suffix))
 
     def outer(self, suffix: str, kernel_size: int, *, strides: Any = 1) -> keras.Layer:
@@ -80,7 +84,7 @@ class _Unit(Shortcut):
         filters = self.filters * self.expansion
         if self.preactivation:
             return conv2d(self, f"{suffix}_conv", filters, kernel_size, strides=strides, **self._conv)
-        options = {**self._conv, **self._norm, "padding": self._padding, "activation": None}
+        options = {**self._conv, **self._norm, **self._act, "activation": None}
         return ConvBNAct(filters, kernel_size, strides=strides, **options, **self.child(suffix))
 
     def before(self) -> Chain:

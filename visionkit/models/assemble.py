@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 import keras
 from keras import layers
 
-from visionkit._errors import ArgumentError, ModelError, describe, one_of
+from visionkit._errors import ArgumentError, ModelError, VisionkitError, describe, one_of
 from visionkit.blocks import ClassifierHead, _checks
 from visionkit.models.preprocessing import scaling
 from visionkit.models.weights import load_weights
@@ -62,6 +62,7 @@ def assemble(
     preprocessing: str,
     head_pooling: Literal["avg", "max", "flatten"] = "avg",
     hidden: tuple[int, ...] = (),
+    hidden_activation: Any = "relu",
     own: Collection[str] = (),
 ) -> keras.Model:
     """Make a model of a family from its body, which maps the scaled images to feature maps.
@@ -72,7 +73,7 @@ def assemble(
         options: what the caller gave: ``ModelOptions``.
         defaults: the options in which the family differs from ImageNet's (224, 224, 3) and 1000 classes.
         preprocessing: the name of the family's scaling.
-        head_pooling, hidden: of the family's head; see ``blocks.ClassifierHead``.
+        head_pooling, hidden, hidden_activation: of the family's head; see ``blocks.ClassifierHead``.
         own: names of the arguments that only this family has, for the message about an unknown one.
 
     Raises:
@@ -92,14 +93,22 @@ def assemble(
 
     images = keras.Input((height, width, channels), name="images")
     x = scaling(preprocessing, channels)(images) if settings["include_preprocessing"] else images
-    x = body(x)
-    if None not in (height, width) and min(x.shape[1:3]) < 1:
-        raise ArgumentError(f"{family}: expected larger images, got input_shape={settings['input_shape']}")
+    try:
+        x = body(x)
+    except ValueError as error:
+        if isinstance(error, VisionkitError) or not height or not width:
+            raise
+        # Keras tells of a negative size in some inner layer; the cause is out here.
+        raise ArgumentError(
+            f"{family}: expected larger images, got input_shape={(height, width, channels)}; "
+            "give larger ones, or the option for small images where the family has one"
+        ) from error
     if settings["include_top"]:
         head = ClassifierHead(
             settings["classes"],
             pooling=settings["pooling"] or head_pooling,
             hidden=hidden,
+            hidden_activation=hidden_activation,
             dropout=settings["dropout"],
             activation=settings["classifier_activation"],
             name="head",

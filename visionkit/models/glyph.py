@@ -46,8 +46,9 @@ def glyph_resnet(
     >>> glyph_resnet(classes=10).output_shape
     (None, 10)
     """
-    if len(widths) != len(depths) or not widths:
-        raise ArgumentError(f"glyph_resnet: expected as many widths as depths, got {tuple(widths)} and {tuple(depths)}")
+    several = isinstance(widths, list | tuple) and isinstance(depths, list | tuple)
+    if not several or len(widths) != len(depths) or not widths:
+        raise ArgumentError(f"glyph_resnet: expected as many widths as depths, got {widths!r} and {depths!r}")
 
     def body(x: Any) -> Any:
         x = ConvBNAct(widths[0], 5, strides=2, name="stem")(x)
