@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from visionkit._errors import ArgumentError, describe, one_of
-from visionkit.preprocess.image import Image, _is_whole, _typed, check, to_gray
+from visionkit.preprocess.image import Image, _is_number, _is_whole, _typed, check, to_gray
 
 # name -> lower and upper threshold; "auto" has none, it takes them from the picture
 PRESETS = {"wide": (10.0, 200.0), "mid": (30.0, 150.0), "tight": (240.0, 250.0)}
@@ -90,7 +90,3 @@ def canny(
             "a threshold that is not given comes from the preset"
         )
     return _typed(cv2.Canny(gray, lower, upper))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -376,6 +376,10 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def _typed(pixels: Any) -> Image:
     # OpenCV's type hints say "some array"; what comes out of a uint8 image is one
     result: Image = pixels
