@@ -17,6 +17,7 @@ from visionkit._errors import (
     ImageError,
     MissingExtraError,
     ModelError,
+    NothingFoundError,
     VisionkitError,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "ImageError",
     "MissingExtraError",
     "ModelError",
+    "NothingFoundError",
     "VisionkitError",
     "__version__",
     *_PARTS,

@@ -37,6 +37,10 @@ def _blurry(message: str, score: float, threshold: float) -> BlurryImageError:
     return BlurryImageError(message, score=score, threshold=threshold)
 
 
+class NothingFoundError(ImageError):
+    """The photo is sharp enough, but there is no writing on it."""
+
+
 class FileError(VisionkitError, OSError):
     """A file cannot be found, opened, or written."""
 

@@ -1,7 +1,8 @@
-"""Real handwriting to write pages with: every character as a picture of its ink, bright on black, cropped to it."""
+"""Handwriting to train with and to write pages with: each character as a picture of its ink, bright on black, cropped."""
 
 import collections
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visionkit import preprocess
+
+CHARACTERS = string.digits + string.ascii_uppercase
 SOURCES = ("danny35writers", "muti", "ming_aug", "bish", "chars74k")  # in letters.npz
 CLEAN = ("chars74k", "danny35writers", "bish")  # whole glyphs of many writers
 
@@ -39,6 +43,54 @@ def letters(folder: str | Path, sources: Sequence[str] | None = None) -> Handwri
         pictures, labels, names = data["x"][keep], np.array([chr(65 + y) for y in data["y"][keep]]), names[keep]
     cleaned = [clean(picture, bars=name == "ming_aug") for picture, name in zip(pictures, names, strict=True)]
     return _cropped(cleaned, labels, names)
+
+
+def archive(path: str | Path) -> Handwriting:
+    """An .npz of `x` (N, H, W) uint8, ink bright, `y` (N,) characters, and if there is one `source` (N,) names."""
+    with np.load(path) as data:
+        pictures, labels = data["x"], data["y"].astype(np.str_)
+        sources = data["source"].astype(np.str_) if "source" in data else np.full(len(labels), Path(path).stem)
+    return _cropped(pictures, labels, np.char.add(f"{Path(path).stem}:", sources))
+
+
+def folder(path: str | Path) -> Handwriting:
+    """Pictures of dark ink on light paper in one folder for each character: `A/1.png`, `A/2.png`, `B/1.png`..."""
+    pictures, labels = [], []
+    for name in sorted(child.name for child in Path(path).iterdir() if child.is_dir() and len(child.name) == 1):
+        for file in sorted((Path(path) / name).iterdir()):
+            pictures.append(clean(cv2.bitwise_not(preprocess.read(file, mode="gray"))))
+            labels.append(name.upper())
+    return _cropped(pictures, np.array(labels, np.str_), np.full(len(labels), Path(path).name))
+
+
+def rendered(fonts: Iterable[str | Path] = ()) -> Handwriting:
+    """0-9 and A-Z in OpenCV's own fonts, in three widths, and in the font files given (these need Pillow)."""
+    pictures, labels, sources = [], [], []
+    for face in (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX):
+        for style in (face, face | cv2.FONT_ITALIC):
+            for width in (2, 4, 7):
+                for character in CHARACTERS:
+                    canvas = np.zeros((160, 160), np.uint8)
+                    pictures.append(cv2.putText(canvas, character, (40, 110), style, 2.0, 255, width, cv2.LINE_AA))
+                    labels.append(character)
+                    sources.append("hershey")
+    for font in fonts:
+        pictures += typeset(font)
+        labels += CHARACTERS
+        sources += [f"font {Path(font).stem}"] * len(CHARACTERS)
+    return _cropped(pictures, np.array(labels, np.str_), np.array(sources, np.str_))
+
+
+def typeset(font: str | Path) -> list[NDArray[np.uint8]]:
+    """0-9 and A-Z in one font file, each 64 pixels tall on (160, 160)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    face, pictures = ImageFont.truetype(str(font), 64), []
+    for character in CHARACTERS:
+        canvas = Image.new("L", (160, 160))
+        ImageDraw.Draw(canvas).text((40, 40), character, font=face, fill=255)
+        pictures.append(np.array(canvas))
+    return pictures
 
 
 def clean(picture: NDArray[np.uint8], *, bars: bool = False) -> NDArray[np.uint8]:

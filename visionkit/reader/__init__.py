@@ -1,0 +1,12 @@
+"""Photo in, text out.
+
+>>> from visionkit import reader
+>>> reader.load("digits").characters
+'0123456789'
+"""
+
+from visionkit.reader.reader import Reader
+from visionkit.reader.reading import Character, Reading
+from visionkit.reader.shipped import load
+
+__all__ = ["Character", "Reader", "Reading", "load"]

@@ -1,0 +1,147 @@
+"""Photo in, text out: preprocessing, segmentation, one call of the network for all glyphs, and the choice of a path."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionkit import preprocess
+from visionkit._errors import BlurryImageError, NothingFoundError
+from visionkit.preprocess.blur import THRESHOLDS
+from visionkit.reader import decide
+from visionkit.reader.glyph import SIZE, glyph
+from visionkit.reader.ink import find_ink
+from visionkit.reader.network import KerasNetwork, Network
+from visionkit.reader.reading import Reading, compose
+from visionkit.reader.segment import Segment, cut, segment
+
+Source = str | Path | bytes | BinaryIO | NDArray[Any]
+Blur = Literal["edge", "fft", "laplacian"] | None
+
+TILTED = 0.05  # radians; glyphs of lines that run steeper are read both as they stand and turned level
+
+
+@dataclass(frozen=True)
+class Page:
+    """A photo, ready for the network: its candidates for characters, and their glyphs at each angle tried."""
+
+    image: NDArray[np.uint8]
+    scale: float
+    lines: list[list[Segment]]
+    glyphs: NDArray[np.uint8]  # (angles, N, 32, 32)
+
+
+class Reader:
+    """Reads the characters on photographs of handwriting.
+
+    Args:
+        model: a built `keras.Model` that maps pictures (N, H, W, C), 0 to 255 and ink bright, to one probability or
+            score for each character.
+        characters: the characters in the order of the model's outputs.
+
+    Raises:
+        ModelError: the model's input or output does not fit.
+
+    For the networks that ship with the package, `visionkit.reader.load` makes a reader that needs no framework.
+
+    >>> import keras
+    >>> from visionkit.models import glyph_resnet
+    >>> Reader(glyph_resnet(classes=10), "0123456789").characters
+    '0123456789'
+    """
+
+    def __init__(self, model: Any, characters: Sequence[str] | str) -> None:
+        self._network: Network = KerasNetwork(model, characters)
+
+    @classmethod
+    def of(cls, network: Network) -> "Reader":
+        """A reader around anything that maps glyphs to probabilities and names its characters."""
+        reader = cls.__new__(cls)
+        reader._network = network
+        return reader
+
+    @property
+    def characters(self) -> str:
+        """The characters that the network tells apart."""
+        return self._network.characters
+
+    def read(
+        self, source: Source, *, charset: str | None = None, blur: Blur = "edge", blur_threshold: float | None = None
+    ) -> Reading:
+        """Read one photo.
+
+        Args:
+            source: what `preprocess.read` takes: a path, bytes, a binary file, or an array (H, W) or (H, W, 3).
+            charset: "digits", "letters", or a string of the characters that may occur; None lets each line decide
+                whether it holds digits, letters or both, which settles look-alikes such as 0 and O.
+            blur: the method of the blur check, see `preprocess.blur_score`; None skips it.
+            blur_threshold: the score that the photo must exceed; the method's own default if None.
+
+        Raises:
+            ImageError: the photo cannot be read. Its kinds: BlurryImageError, with `score` and `threshold`, and
+                NothingFoundError, where no writing was found.
+            ArgumentError: a charset or blur method that is not known.
+
+        >>> from visionkit.reader import load
+        >>> from visionkit.reader.sample import draw_page
+        >>> load("digits").read(draw_page("2718\\n2818", seed=1).image).lines
+        ['2718', '2818']
+        """
+        return self.read_batch([source], charset=charset, blur=blur, blur_threshold=blur_threshold)[0]
+
+    def read_batch(
+        self,
+        sources: Iterable[Source],
+        *,
+        charset: str | None = None,
+        blur: Blur = "edge",
+        blur_threshold: float | None = None,
+    ) -> list[Reading]:
+        """Read several photos with one call of the network for the glyphs of all; arguments and errors as in `read`."""
+        mask = decide.allowed(charset, self.characters)
+        pages = [look(source, blur, blur_threshold) for source in sources]
+        glyphs = np.concatenate([page.glyphs.reshape(-1, SIZE, SIZE) for page in pages])
+        found = self._network(glyphs).astype(np.float64)
+        readings, at = [], 0
+        for page in pages:
+            angles, count = page.glyphs.shape[:2]
+            probabilities = found[at : at + angles * count].reshape(angles, count, -1)
+            at += angles * count
+            lines, chosen = decide.choose(page.lines, probabilities)
+            settled = decide.settle(chosen, self.characters, mask)
+            readings.append(compose(page.image, page.scale, lines, settled, self.characters))
+        return readings
+
+
+def look(source: Source, blur: Blur, threshold: float | None) -> Page:
+    """Everything that happens to a photo before the network sees its glyphs."""
+    image = preprocess.read(source)
+    name = f"'{source}'" if isinstance(source, str | Path) else "the photo"
+    if blur is not None:
+        check_blur(image, name, blur, threshold)
+    ink = find_ink(preprocess.to_gray(image))
+    layout = segment(ink)
+    if not layout.lines:
+        raise NothingFoundError(
+            f"read: expected writing on {name}, found none; is it in the picture, at least 8 pixels tall, and darker "
+            "than the paper (or brighter than the board)?"
+        )
+    angles = [layout.slant, 0.0] if abs(layout.slant) > TILTED else [0.0]
+    glyphs = [[glyph(cut(ink, layout, part, angle)) for line in layout.lines for part in line] for angle in angles]
+    return Page(image, ink.scale, layout.lines, np.array(glyphs, np.uint8))
+
+
+def check_blur(image: NDArray[np.uint8], name: str, method: Literal["edge", "fft", "laplacian"], threshold: float | None) -> None:
+    """Stop at a photo that is too blurry to be read."""
+    threshold = THRESHOLDS[method] if threshold is None else threshold
+    score = preprocess.blur_score(image, method=method)
+    if score <= threshold:
+        raise BlurryImageError(
+            f"read: {name} is too blurry to be read: its {method} sharpness is {score:.2f} and must exceed {threshold:g}; "
+            "hold the camera still and closer, or pass blur=None to try all the same",
+            score=score,
+            threshold=threshold,
+        )
