@@ -1,5 +1,6 @@
 """Pictures before a network sees them: arrays in, arrays out, with NumPy and OpenCV only."""
 
+from visionkit.preprocess.blur import THRESHOLDS as BLUR_THRESHOLDS
 from visionkit.preprocess.blur import blur_score, is_blurry
 from visionkit.preprocess.contours import draw_boxes, find_boxes, sort_boxes
 from visionkit.preprocess.edges import canny, gaussian_blur
@@ -7,6 +8,7 @@ from visionkit.preprocess.image import read, resize, to_gray, write
 from visionkit.preprocess.threshold import Otsu, otsu
 
 __all__ = [
+    "BLUR_THRESHOLDS",
     "Otsu",
     "blur_score",
     "canny",

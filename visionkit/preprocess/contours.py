@@ -143,19 +143,20 @@ def draw_boxes(
 
 
 def _write(canvas: Image, text: str, box: list[int], color: tuple[int, int, int]) -> None:
+    """Write on a plate of the box's colour, which is legible on any ground."""
     x, y, _, height = box
-    scale = max(0.4, max(canvas.shape[:2]) / 1200)
+    scale = max(0.4, max(canvas.shape[:2]) / 1400)
     font, stroke = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(scale * 1.8))
     (text_width, text_height), below = cv2.getTextSize(text, font, scale, stroke)
-    margin = stroke + 2
-    left = max(margin, min(x, canvas.shape[1] - text_width - margin))
-    bottom = y - margin - below // 2
-    if bottom < text_height + margin:  # no room above: under the box, or where the picture ends
-        bottom = min(y + height + text_height + 2 * margin, canvas.shape[0] - margin)
-    # An outline that differs from the colour keeps the text legible on any ground.
-    outline = (0, 0, 0) if 0.3 * color[0] + 0.59 * color[1] + 0.11 * color[2] > 150 else (255, 255, 255)
-    cv2.putText(canvas, text, (left, bottom), font, scale, outline, 3 * stroke, cv2.LINE_AA)
-    cv2.putText(canvas, text, (left, bottom), font, scale, color, stroke, cv2.LINE_AA)
+    margin = stroke + 1
+    left = max(0, min(x, canvas.shape[1] - text_width - 2 * margin))
+    tall = text_height + below + margin
+    # Above the box; where there is no room, under it, or where the picture ends.
+    top = y - tall if y >= tall else max(0, min(y + height, canvas.shape[0] - tall))
+    cv2.rectangle(canvas, (left, top), (left + text_width + 2 * margin - 1, top + tall - 1), color, cv2.FILLED)
+    bright = 0.3 * color[0] + 0.59 * color[1] + 0.11 * color[2] > 110
+    ink = (0, 0, 0) if bright else (255, 255, 255)
+    cv2.putText(canvas, text, (left + margin, top + text_height + margin // 2), font, scale, ink, stroke, cv2.LINE_AA)
 
 
 def _as_boxes(boxes: ArrayLike, where: str) -> Boxes:
@@ -214,20 +215,31 @@ def _lines(boxes: Boxes) -> list[list[int]]:
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.float64]) -> float:
     """The usual slope from a box to the next on its right, at most that of 20 degrees."""
-    slopes = []
-    for index in range(len(x)):
-        away = x - x[index]
-        beside = (away > 0.3 * height[index]) & (np.abs(y - y[index]) < 0.6 * np.maximum(height, height[index]))
-        if beside.any():
-            nearest = int(np.argmin(np.where(beside, away, np.inf)))
-            slopes.append((y[nearest] - y[index]) / away[nearest])
-    return float(np.clip(np.median(slopes), -0.36, 0.36)) if len(slopes) > 1 else 0.0
+    slope = 0.0
+    for _ in range(3):  # steep steps are found only once most of the slope is taken out
+        level = y - slope * x
+        slopes = []
+        for index in range(len(x)):
+            away = x - x[index]
+            beside = (away > 0.3 * height[index]) & (
+                np.abs(level - level[index]) < 0.6 * np.maximum(height, height[index])
+            )
+            if beside.any():
+                nearest = int(np.argmin(np.where(beside, away, np.inf)))
+                slopes.append((y[nearest] - y[index]) / away[nearest])
+        slope = float(np.clip(np.median(slopes), -0.36, 0.36)) if len(slopes) > 1 else 0.0
+    return slope
 
 
 def _gap(
     x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.float64], line: list[int], index: int
 ) -> float:
-    """How far a small box is above or below the boxes of a line that are beside it, in their heights."""
+    """How far a small box is off the boxes of a line that are beside it, in their heights.
+
+    Being far along the line counts a little too: there the line itself may have gone up or down.
+    """
     members = np.array(line)
-    near = members[np.argsort(np.abs(x[members] - x[index]))[:3]]
-    return float(abs(np.mean(y[near]) - y[index]) / np.mean(height[near]))
+    distance = np.abs(x[members] - x[index])
+    near = members[np.argsort(distance)[:3]]
+    off = abs(float(np.mean(y[near]) - y[index])) + 0.05 * float(distance.min())
+    return off / float(np.mean(height[near]))

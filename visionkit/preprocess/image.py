@@ -300,7 +300,7 @@ def _to_eight_bits(name: str, pixels: NDArray[Any]) -> Image:
         pixels = pixels[:, :, 0]
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
-    elif pixels.dtype == np.uint16:
+    elif pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
         pixels = np.ascontiguousarray(pixels, dtype=np.uint16)  # in the byte order of this machine
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     elif pixels.dtype.kind == "f":
