@@ -1,0 +1,123 @@
+"""Who may import whom, and what the package never does; the code is read, not imported."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "visionkit"
+FILES = sorted(PACKAGE.rglob("*.py"))
+PARTS = ("blocks", "models", "preprocess", "reader")
+
+every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+
+# part -> the other parts that it may import
+ARROWS = {
+    "_errors": set(),
+    "__init__": {"_errors", *PARTS},
+    "preprocess": {"_errors"},
+    "blocks": {"_errors"},
+    "models": {"_errors", "blocks"},
+    "reader": {"_errors", "preprocess", "models"},
+    "_demo": {"preprocess", "reader"},
+    "cli": {"_errors", "__init__", "_demo", "preprocess", "models", "reader"},
+    "__main__": {"cli"},
+}
+
+# part -> what it may import of others when it is imported itself
+AT_ONCE = {
+    "preprocess": {"numpy", "cv2"},
+    "reader": {"numpy", "cv2"},
+    "_demo": {"numpy", "cv2"},
+    "blocks": {"keras"},
+    "models": {"keras", "h5py"},
+}
+HEAVY = {"keras", "tensorflow", "torch", "jax"}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def nodes(tree: ast.AST, *, in_functions: bool = True) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker sees, and, if wanted, but those that run later."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not in_functions:
+            continue
+        yield node
+        yield from nodes(node, in_functions=in_functions)
+
+
+def imported(tree: ast.AST, **options: bool) -> Iterator[str]:
+    """The dotted names of what is imported: `from visionkit import models` gives visionkit.models."""
+    for node in nodes(tree, **options):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: write imports in full"
+            one_below = node.module == "visionkit"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if one_below)
+            if not one_below and node.module:
+                yield node.module
+
+
+def own_part(name: str) -> str:
+    """visionkit.reader.glyph -> reader; visionkit.__version__ -> __init__."""
+    part = [*name.split("."), "__init__"][1]
+    exists = (PACKAGE / part).is_dir() or (PACKAGE / f"{part}.py").is_file()
+    return part if exists else "__init__"
+
+
+def others(names: Iterator[str]) -> set[str]:
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"visionkit"}
+
+
+@every_file
+def test_arrows_go_one_way(path):
+    part = part_of(path)
+    found = {own_part(name) for name in imported(tree_of(path)) if name.split(".")[0] == "visionkit"}
+    assert found - {part} <= ARROWS[part]
+
+
+@every_file
+def test_only_named_packages_load_with_a_part(path):
+    part = part_of(path)
+    found = others(imported(tree_of(path), in_functions=False))
+    assert found <= AT_ONCE.get(part, set())
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if part_of(p) in ("reader", "_demo", "preprocess")], ids=lambda p: p.name
+)
+def test_reading_imports_no_models_and_no_framework_at_once(path):
+    names = set(imported(tree_of(path), in_functions=False))
+    assert not {name for name in names if name.split(".")[0] in HEAVY or own_part(name) in ("models", "blocks")}
+
+
+@every_file
+def test_no_file_is_longer_than_400_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@every_file
+def test_nothing_runs_what_a_file_or_a_user_says(path):
+    tree = tree_of(path)
+    assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & {name.split(".")[0] for name in imported(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in ("eval", "exec", "os.system", "os.popen"), f"line {node.lineno}: {called}"
+            assert not called.endswith("enable_unsafe_deserialization"), f"line {node.lineno}: {called}"
+            for keyword in node.keywords:
+                given = f"{keyword.arg}={ast.unparse(keyword.value)}"
+                assert given not in ("shell=True", "allow_pickle=True", "safe_mode=False"), (
+                    f"line {node.lineno}: {given}"
+                )

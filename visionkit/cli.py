@@ -1,0 +1,345 @@
+"""The command line: each verb is one call of the library, and a way to show what it gave.
+
+Exit status: 0 done; 1 a photo is blurry, or nothing was found; 2 wrong usage, or a file that cannot be used; 130
+stopped by Ctrl-C. On a terminal the output has frames and colours, through a pipe it is plain text or JSON.
+"""
+
+# Nothing heavy is imported up here: `visionkit --version` and `--help` answer at once, and only `visionkit models` and
+# networks of the user's own need Keras. rich comes with Keras, which depends on it.
+
+import argparse
+import importlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from visionkit import __version__
+from visionkit._errors import (
+    ArgumentError,
+    BlurryImageError,
+    FileError,
+    ImageError,
+    NothingFoundError,
+    VisionkitError,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from visionkit.reader import Reading
+
+OK, NOT_READ, WRONG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+METHODS = ("edge", "fft", "laplacian")
+# what is taken from a folder
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        options = parser().parse_args(argv)
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `visionkit read ... | head`: nobody listens any more, so nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (VisionkitError, OSError) as error:
+        return complain(error)
+    return status
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and stop."""
+        self.exit(WRONG, f"visionkit: {message}; see {self.prog} --help\n")
+
+
+def parser() -> Parser:
+    """The verbs and their options."""
+    top = Parser(prog="visionkit", description="Read the writing on photos.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"visionkit {__version__}")
+    verbs = top.add_subparsers(title="verbs", required=True, metavar="VERB")
+    status = "Exit status: 0 done; 1 a photo is blurry or nothing was found on it; 2 wrong usage or an unusable file."
+
+    verb = verbs.add_parser("read", help="read the writing on photos", epilog=status, allow_abbrev=False)
+    _photos(verb)
+    verb.add_argument("--charset", metavar="NAMES", help="digits, letters, or the characters that may occur: 0123AB")
+    verb.add_argument("--blur", choices=[*METHODS, "none"], default="edge", help="check of sharpness (default: edge)")
+    verb.add_argument("--blur-threshold", type=number, metavar="X", help="sharpness that a photo must exceed")
+    verb.add_argument(
+        "--network", default="alphanumeric", help="alphanumeric (default), digits, or a .keras, .h5 or .onnx file"
+    )
+    verb.add_argument(
+        "--draw", type=Path, metavar="OUT", help="draw boxes and characters: a file, for several photos a folder"
+    )
+    verb.set_defaults(run=read)
+
+    verb = verbs.add_parser("blur", help="say how sharp photos are", epilog=status, allow_abbrev=False)
+    _photos(verb)
+    verb.add_argument("--method", choices=METHODS, default="edge", help="measure of sharpness (default: edge)")
+    verb.add_argument("--threshold", type=number, metavar="X", help="sharpness that a photo must exceed")
+    verb.set_defaults(run=blur)
+
+    verb = verbs.add_parser("models", help="list the models by name", allow_abbrev=False)
+    verb.add_argument("pattern", nargs="?", default="*", metavar="PATTERN", help="as in file names: 'resnet*'")
+    verb.set_defaults(run=models)
+
+    verb = verbs.add_parser("demo", help="draw a page, read it, and show how", allow_abbrev=False)
+    verb.add_argument(
+        "--out", type=Path, default=Path("visionkit-demo"), metavar="FOLDER", help="where to put pictures"
+    )
+    verb.set_defaults(run=demo)
+    return top
+
+
+def _photos(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures")
+    verb.add_argument("--json", action="store_true", help="JSON, one object in a line for each photo")
+
+
+def number(text: str) -> float:
+    """A number from the command line."""
+    value = float(text)
+    if math.isnan(value):  # no photo would ever be blurry
+        raise ValueError(text)
+    return value
+
+
+class Answer(NamedTuple):
+    """What came out for one photo: for scripts, for a pipe, for a terminal, and as exit status."""
+
+    data: dict[str, Any]
+    text: str
+    shown: Callable[[], "RenderableType"]
+    status: int = OK
+
+
+def read(options: argparse.Namespace) -> int:
+    """`visionkit read`."""
+    from visionkit import preprocess, reader
+
+    photos, several = expand(options.photos)
+    drawings = places(options.draw, photos, several) if options.draw else {}
+    if options.network.endswith((".keras", ".h5")):
+        import_keras()
+    network = reader.load(options.network)
+
+    def answer(photo: Path) -> Answer:
+        reading = network.read(
+            photo,
+            charset=options.charset,
+            blur=None if options.blur == "none" else options.blur,
+            blur_threshold=options.blur_threshold,
+        )
+        if not reading.characters:
+            raise NothingFoundError(f"read: expected characters on '{photo}', found nothing that could be one")
+        if photo in drawings:
+            preprocess.write(drawings[photo], reading.draw())
+        return Answer(reading.to_dict(), reading.text, lambda: panel(photo, reading))
+
+    return for_each(photos, several, answer, as_json=options.json)
+
+
+def blur(options: argparse.Namespace) -> int:
+    """`visionkit blur`."""
+    from visionkit import preprocess
+
+    photos, several = expand(options.photos)
+    threshold = preprocess.BLUR_THRESHOLDS[options.method] if options.threshold is None else options.threshold
+
+    def answer(photo: Path) -> Answer:
+        score = preprocess.blur_score(preprocess.read(photo), method=options.method)
+        blurry = score <= threshold
+        data = {"method": options.method, "score": round(score, 4), "threshold": threshold, "blurry": blurry}
+        text = f"{score:.2f} {'blurry' if blurry else 'sharp'}"
+        return Answer(data, text, lambda: coloured(photo, text, "red" if blurry else "green"), int(blurry))
+
+    return for_each(photos, several, answer, as_json=options.json)
+
+
+def models(options: argparse.Namespace) -> int:
+    """`visionkit models`."""
+    import_keras()
+    from visionkit import models
+
+    names = models.list_models(options.pattern)
+    if not names:
+        print(f"visionkit: no model has a name like {options.pattern!r}; `visionkit models` lists all", file=sys.stderr)
+        return NOT_READ
+    if sys.stdout.isatty():
+        first_lines = [(getattr(models, name).__doc__ or "").partition("\n")[0] for name in names]
+        show_table(("model", "what it is"), zip(names, first_lines, strict=True))
+    else:
+        print("\n".join(names))
+    return OK
+
+
+def demo(options: argparse.Namespace) -> int:
+    """`visionkit demo`."""
+    from visionkit import _demo
+
+    shown = _demo.run(options.out)
+    rows = list(zip_longest(shown.page.text.split("\n"), shown.reading.lines, fillvalue=""))
+    if sys.stdout.isatty():
+        show_table(("written", "read"), rows)
+    else:
+        print("\n".join(f"written: {written}\nread:    {found}" for written, found in rows))
+    print(f"{shown.right} of {len(shown.page.boxes)} characters right")
+    for picture in shown.pictures:
+        print(picture)
+    return OK
+
+
+def import_keras() -> None:
+    """Import Keras, but not what TensorFlow says about the processor meanwhile: no setting of its own silences it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    stderr = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("keras")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def expand(paths: Sequence[Path]) -> tuple[list[Path], bool]:
+    """The photos, folders replaced by the pictures in them, and whether to answer as for several."""
+    photos: list[Path] = []
+    for path in paths:
+        inside = path.is_dir() and sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
+        photos += inside or [path]  # a folder without pictures is told of when it is its turn
+    return list(dict.fromkeys(photos)), len(paths) > 1 or paths[0].is_dir()
+
+
+def places(out: Path, photos: Sequence[Path], several: bool) -> dict[Path, Path]:
+    """Where to draw each photo: at `out` itself, or in the folder `out` under the photo's own name."""
+    if several and out.exists() and not out.is_dir():
+        raise FileError(f"--draw: expected a folder for several photos, got the file '{out}'")
+    if several or out.is_dir():
+        drawings: dict[Path, Path] = {}
+        for photo in photos:
+            names = (out / f"{photo.stem}{n}.png" for n in ("", *(f"-{k}" for k in range(2, len(photos) + 1))))
+            drawings[photo] = next(name for name in names if name not in drawings.values())
+        out.mkdir(parents=True, exist_ok=True)
+    else:
+        drawings = {photos[0]: out}
+    originals = {photo.resolve() for photo in photos}
+    for drawing in drawings.values():
+        if drawing.resolve() in originals:
+            raise ArgumentError(f"--draw: '{drawing}' is one of the photos, which it would replace; name another place")
+    return drawings
+
+
+def for_each(photos: Sequence[Path], several: bool, answer: Callable[[Path], Answer], *, as_json: bool) -> int:
+    """Answer for each photo as soon as it is done; one that cannot be used does not keep the rest from being done."""
+    status = OK
+    with progress(len(photos), as_json) as advance:
+        for photo in photos:
+            try:
+                found = answer(photo)
+            except (ImageError, FileError) as error:
+                status = max(status, complain(error, photo))
+                if as_json:
+                    print(json.dumps({"path": str(photo)} | failure(error)))
+            else:
+                status = max(status, found.status)
+                if as_json:
+                    print(json.dumps({"path": str(photo)} | found.data))
+                elif sys.stdout.isatty():
+                    show(found.shown())
+                else:
+                    before = f"{printable(photo)}: " if several else ""
+                    print("\n".join(before + line for line in found.text.split("\n")))
+            advance()
+    return status
+
+
+def complain(error: Exception, photo: Path | None = None) -> int:
+    """Say on one line of stderr what went wrong; the exit status that it means."""
+    message = str(error)
+    if isinstance(error, BlurryImageError) and photo is not None:
+        message = (
+            f"{photo} is too blurry to be read: its sharpness is {error.score:.2f} and must exceed "
+            f"{error.threshold:g}; hold the camera still and closer, or give --blur none to try all the same"
+        )
+    print("visionkit:", " ".join(message.split()), file=sys.stderr)
+    return NOT_READ if isinstance(error, BlurryImageError | NothingFoundError) else WRONG
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """What scripts are told of an error."""
+    measured = (
+        {"score": round(error.score, 4), "threshold": error.threshold} if isinstance(error, BlurryImageError) else {}
+    )
+    return {"error": str(error)} | measured
+
+
+@contextmanager
+def progress(count: int, as_json: bool) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where several photos are to be done and somebody watches."""
+    if count < 2 or not sys.stderr.isatty() or (as_json and sys.stdout.isatty()):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # On a terminal the answers are written above the bar; a pipe gets them as they are.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("", total=count)
+        yield lambda: bar.advance(task)
+
+
+def show(what: "RenderableType") -> None:
+    """Write to the terminal with frames and colours."""
+    from rich.console import Console
+
+    console = Console()
+    with console.capture() as captured:
+        console.print(what)
+    print(captured.get(), end="")  # by way of sys.stdout, where a progress bar can keep out of the way
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table to the terminal."""
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    show(table)
+
+
+def panel(photo: Path, reading: "Reading") -> "RenderableType":
+    """The text of a photo in a frame."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    least = min(reading.characters, key=lambda c: c.confidence)
+    below = f"{len(reading.characters)} characters, least sure: {least.text} {least.confidence:.0%}"
+    return Group(Panel(Text(reading.text), title=Text(printable(photo)), expand=False), Text(below, "dim"))
+
+
+def coloured(photo: Path, text: str, colour: str) -> "RenderableType":
+    """A verdict in its colour, and the photo that it is about."""
+    from rich.text import Text
+
+    return Text.assemble((f"{text:14}", colour), " ", printable(photo))
+
+
+def printable(path: Path) -> str:
+    """A path as text that every stdout takes, also where its name is no valid text."""
+    return os.fsencode(path).decode(errors="backslashreplace")
