@@ -5,14 +5,18 @@ Every page has four lines of eight glyphs that no training saw: MNIST's test dig
 """
 
 import argparse
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import handwriting
 import numpy as np
 
 from visionkit import preprocess, reader
 from visionkit.reader.sample import KINDS, Glyphs, Page, draw_page
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+import handwriting
 
 ALPHABETS = {"digits": "0123456789", "letters": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 COLUMNS = {"digits": ("digits",), "letters": ("letters",), "mixed": ("digits", "letters")}  # what a line is drawn from
@@ -21,7 +25,7 @@ COLUMNS = {"digits": ("digits",), "letters": ("letters",), "mixed": ("digits", "
 def main() -> None:
     options = arguments()
     kinds = KINDS if options.kinds == "all" else options.kinds.split(",")
-    glyphs = None if options.hershey else real_glyphs(options.data, options.hold_out)
+    glyphs = None if options.hershey else real_glyphs(options.data, options.sources)
     readers = {"digits": reader.load(options.digits), "letters": reader.load(options.letters)}
     readers["mixed"] = readers["letters"]
 
@@ -70,14 +74,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--digits", default="digits", help="network for the digits column: name or path")
     parser.add_argument("--letters", default="alphanumeric", help="network for letters and mixed: name or path")
-    parser.add_argument("--hold-out", choices=handwriting.SOURCES, help="capitals of this one source, not trained on")
+    parser.add_argument("--sources", nargs="+", default=handwriting.CLEAN, help="of letters.npz, to take capitals from")
     parser.add_argument("--out", type=Path, help="folder for the worst page of each cell")
     parser.add_argument("--hershey", action="store_true", help="the drawn strokes of the demo instead of real glyphs")
     return parser.parse_args()
 
 
-def real_glyphs(data: Path, hold_out: str | None) -> Glyphs:
-    capitals = handwriting.letters(data, [hold_out] if hold_out else handwriting.CLEAN)
+def real_glyphs(data: Path, sources: Sequence[str]) -> Glyphs:
+    capitals = handwriting.letters(data, sources)
     return handwriting.picker(handwriting.digits(data, "test"), capitals)
 
 

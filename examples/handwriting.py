@@ -1,4 +1,4 @@
-"""Handwriting to train with and to write pages with: each character as a picture of its ink, bright on black, cropped."""
+"""Handwriting to train with and to write pages with: each character as a picture of its ink, cropped, bright on black."""
 
 import collections
 import string
@@ -46,11 +46,11 @@ def letters(folder: str | Path, sources: Sequence[str] | None = None) -> Handwri
 
 
 def archive(path: str | Path) -> Handwriting:
-    """An .npz of `x` (N, H, W) uint8, ink bright, `y` (N,) characters, and if there is one `source` (N,) names."""
+    """An .npz of `x` (N, H, W) uint8, ink bright, `y` (N,) characters, and where there is one, `source` (N,) names."""
     with np.load(path) as data:
         pictures, labels = data["x"], data["y"].astype(np.str_)
         sources = data["source"].astype(np.str_) if "source" in data else np.full(len(labels), Path(path).stem)
-    return _cropped(pictures, labels, np.char.add(f"{Path(path).stem}:", sources))
+    return _cropped(pictures, labels, sources)
 
 
 def folder(path: str | Path) -> Handwriting:
@@ -73,17 +73,17 @@ def rendered(fonts: Iterable[str | Path] = ()) -> Handwriting:
                     canvas = np.zeros((160, 160), np.uint8)
                     pictures.append(cv2.putText(canvas, character, (40, 110), style, 2.0, 255, width, cv2.LINE_AA))
                     labels.append(character)
-                    sources.append("hershey")
+                    sources.append("fonts")
     for font in fonts:
         pictures += typeset(font)
         labels += CHARACTERS
-        sources += [f"font {Path(font).stem}"] * len(CHARACTERS)
+        sources += ["fonts"] * len(CHARACTERS)
     return _cropped(pictures, np.array(labels, np.str_), np.array(sources, np.str_))
 
 
 def typeset(font: str | Path) -> list[NDArray[np.uint8]]:
     """0-9 and A-Z in one font file, each 64 pixels tall on (160, 160)."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415  only who trains on font files needs Pillow
 
     face, pictures = ImageFont.truetype(str(font), 64), []
     for character in CHARACTERS:

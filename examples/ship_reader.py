@@ -34,7 +34,9 @@ def main() -> None:
 
     model = keras.saving.load_model(options.trained, compile=False)
     rng = np.random.default_rng(0)
-    glyphs = np.stack([glyph(handwrite(character, rng)) for character in handwriting.CHARACTERS * 4])[..., None].astype(np.float32)
+    glyphs = np.stack([glyph(handwrite(character, rng)) for character in handwriting.CHARACTERS * 4])[..., None].astype(
+        np.float32
+    )
     before = model.predict(glyphs, verbose=0)
     for weight in model.weights:
         weight.assign(keras.ops.convert_to_numpy(weight).astype(np.float16).astype(np.float32))
@@ -48,7 +50,9 @@ def main() -> None:
     net = cv2.dnn.readNetFromONNX(str(onnx))
     net.setInput(glyphs)
     apart = float(np.abs(net.forward() - rounded).max())
-    print(f"rounding moves probabilities by at most {np.abs(rounded - before).max():.1e}; OpenCV differs by {apart:.1e}")
+    print(
+        f"rounding moves probabilities by at most {np.abs(rounded - before).max():.1e}; OpenCV differs by {apart:.1e}"
+    )
     for path in (packed, onnx):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     if apart > PARITY:

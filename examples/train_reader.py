@@ -121,7 +121,7 @@ def split(written: Handwriting, sources: list[str], characters: str) -> tuple[Ha
 class Glyphs(keras.utils.PyDataset):
     """Deformed glyphs and one-hot labels, drawn anew in each epoch.
 
-    Every class comes up equally often, and within it each source by the square root of its size, so that small sets
+    Every class comes up equally often, and within it each source by its size to the power of 0.7, so that small sets
     have a voice. One in twelve is no glyph and belongs to all classes alike.
     """
 
@@ -130,10 +130,10 @@ class Glyphs(keras.utils.PyDataset):
         self.canvases = [deform.on_canvas(picture) for picture in written.pictures]
         self.labels = np.array([characters.index(label) for label in written.labels])
         self.targets = np.eye(len(characters), dtype=np.float32)
-        kinds, kind, count = np.unique(
+        _, kind, count = np.unique(
             np.char.add(np.char.add(written.labels, " "), written.sources), return_inverse=True, return_counts=True
         )
-        weight = np.sqrt(count)[kind] / count[kind]
+        weight = count[kind] ** -0.3
         weight /= np.bincount(self.labels, weight, len(characters))[self.labels]
         self.weight = weight / weight.sum()
         self.per_epoch, self.batch_size, self.seed, self.epoch = per_epoch, batch_size, seed, 0

@@ -30,8 +30,7 @@ def allowed(charset: str | None, characters: str) -> NDArray[np.bool_] | None:
         return None
     if not isinstance(charset, str) or not charset:
         raise ArgumentError(
-            "read: expected charset to be None, 'digits', 'letters' or a string of characters, "
-            f"got {describe(charset)}"
+            f"read: expected charset to be None, 'digits', 'letters' or a string of characters, got {describe(charset)}"
         )
     wanted = NAMED.get(charset, charset)
     unknown = [c for c in dict.fromkeys(wanted) if c not in characters]
@@ -62,7 +61,9 @@ def choose(lines: Sequence[Sequence[Segment]], probabilities: Floats) -> tuple[l
         [row[best_path(line, np.log(at_angle[row] + FLOOR))] for line, row in zip(lines, rows, strict=True)]
         for at_angle in belief
     ]
-    best = max(range(len(tried)), key=lambda angle: float(np.log(belief[angle, np.concatenate(tried[angle])] + FLOOR).mean()))
+    best = max(
+        range(len(tried)), key=lambda angle: float(np.log(belief[angle, np.concatenate(tried[angle])] + FLOOR).mean())
+    )
     segments, found = [], []
     for line, row, path in zip(lines, rows, tried[best], strict=True):
         believed = belief[best, path]
@@ -99,6 +100,7 @@ def share_of(line: Floats, digit: NDArray[np.bool_]) -> float:
     share = np.array([1 - CERTAIN, 0.5, CERTAIN])
     likelihood = np.log(share[:, None] * np.exp(odds) + 1 - share[:, None]).sum(axis=1) - [0, MIXED, 0]
     return float(share[likelihood.argmax()])
+
 
 def normalised(line: Floats) -> Floats:
     """Rows that sum to one."""

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST = 1280  # a page is looked at in this size: strokes stay 2 pixels wide, and twelve megapixels cost no more than one
+LONGEST = (
+    1280  # a page is looked at in this size: strokes stay 2 pixels wide, and twelve megapixels cost no more than one
+)
 SMALLEST = 16  # nothing can be read on a page narrower than this at working size
 RULE = 0.3  # what is straight over this share of the long side is no stroke
 GRAIN = 5.0  # ink stands out from the paper by this many times its lower fifth
@@ -102,7 +104,9 @@ def without_rules(contrast: NDArray[np.float32], grain: float) -> NDArray[np.flo
     return contrast
 
 
-def without_family(contrast: NDArray[np.float32], ends: NDArray[np.int32], across: NDArray[np.uint8]) -> NDArray[np.float32]:
+def without_family(
+    contrast: NDArray[np.float32], ends: NDArray[np.int32], across: NDArray[np.uint8]
+) -> NDArray[np.float32]:
     """Take out one family of lines, level or upright, given their ends (N, 4) and a kernel that lies across them."""
     corridor, ridge = np.zeros((2, *contrast.shape), np.uint8)
     for x1, y1, x2, y2 in ends.tolist():

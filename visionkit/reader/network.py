@@ -77,7 +77,9 @@ class KerasNetwork:
     def __call__(self, glyphs: Glyphs) -> Probabilities:
         """Probabilities (N, characters) of glyphs uint8 (N, 32, 32)."""
         if self._size != (SIZE, SIZE):
-            glyphs = np.stack([cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA) for picture in glyphs])
+            glyphs = np.stack(
+                [cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA) for picture in glyphs]
+            )
         count = len(glyphs)
         # few batch sizes, so that a compiled model is not compiled again for every page
         padded = np.zeros((1 << max(5, (count - 1).bit_length()), *glyphs.shape[1:], self._channels), np.float32)
@@ -89,4 +91,3 @@ class KerasNetwork:
             found = np.exp(found - found.max(axis=1, keepdims=True))
             found /= found.sum(axis=1, keepdims=True)
         return found
-

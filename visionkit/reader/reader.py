@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from visionkit import preprocess
 from visionkit._errors import BlurryImageError, NothingFoundError
-from visionkit.preprocess.blur import THRESHOLDS
 from visionkit.reader import decide
 from visionkit.reader.glyph import SIZE, glyph
 from visionkit.reader.ink import find_ink
@@ -28,6 +27,7 @@ TILTED = 0.05  # radians; glyphs of lines that run steeper are read both as they
 class Page:
     """A photo, ready for the network: its candidates for characters, and their glyphs at each angle tried."""
 
+    name: str
     image: NDArray[np.uint8]
     scale: float
     lines: list[list[Segment]]
@@ -103,6 +103,8 @@ class Reader:
         """Read several photos with one call of the network for the glyphs of all; arguments and errors as in `read`."""
         mask = decide.allowed(charset, self.characters)
         pages = [look(source, blur, blur_threshold) for source in sources]
+        if not pages:
+            return []
         glyphs = np.concatenate([page.glyphs.reshape(-1, SIZE, SIZE) for page in pages])
         found = self._network(glyphs).astype(np.float64)
         readings, at = [], 0
@@ -111,6 +113,8 @@ class Reader:
             probabilities = found[at : at + angles * count].reshape(angles, count, -1)
             at += angles * count
             lines, chosen = decide.choose(page.lines, probabilities)
+            if not lines:
+                raise nothing_found(page.name)
             settled = decide.settle(chosen, self.characters, mask)
             readings.append(compose(page.image, page.scale, lines, settled, self.characters))
         return readings
@@ -125,18 +129,17 @@ def look(source: Source, blur: Blur, threshold: float | None) -> Page:
     ink = find_ink(preprocess.to_gray(image))
     layout = segment(ink)
     if not layout.lines:
-        raise NothingFoundError(
-            f"read: expected writing on {name}, found none; is it in the picture, at least 8 pixels tall, and darker "
-            "than the paper (or brighter than the board)?"
-        )
+        raise nothing_found(name)
     angles = [layout.slant, 0.0] if abs(layout.slant) > TILTED else [0.0]
     glyphs = [[glyph(cut(ink, layout, part, angle)) for line in layout.lines for part in line] for angle in angles]
-    return Page(image, ink.scale, layout.lines, np.array(glyphs, np.uint8))
+    return Page(name, image, ink.scale, layout.lines, np.array(glyphs, np.uint8))
 
 
-def check_blur(image: NDArray[np.uint8], name: str, method: Literal["edge", "fft", "laplacian"], threshold: float | None) -> None:
+def check_blur(
+    image: NDArray[np.uint8], name: str, method: Literal["edge", "fft", "laplacian"], threshold: float | None
+) -> None:
     """Stop at a photo that is too blurry to be read."""
-    threshold = THRESHOLDS[method] if threshold is None else threshold
+    threshold = preprocess.BLUR_THRESHOLDS[method] if threshold is None else threshold
     score = preprocess.blur_score(image, method=method)
     if score <= threshold:
         raise BlurryImageError(
@@ -145,3 +148,11 @@ def check_blur(image: NDArray[np.uint8], name: str, method: Literal["edge", "fft
             score=score,
             threshold=threshold,
         )
+
+
+def nothing_found(name: str) -> NothingFoundError:
+    """The error for a page without writing."""
+    return NothingFoundError(
+        f"read: expected writing on {name}, found none; is it in the picture, at least 8 pixels tall, and darker than "
+        "the paper (or brighter than the board)?"
+    )
