@@ -4,10 +4,15 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 
+import hypothesis
 import numpy as np
 import pytest
 
 import visionkit as vk
+
+# No deadline for a single example: the first one loads what it needs, and machines differ.
+hypothesis.settings.register_profile("visionkit", deadline=None)
+hypothesis.settings.load_profile("visionkit")
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,8 @@ def test_the_package_alone_loads_nothing_heavy():
 
 
 def test_the_package_is_imported_in_50_ms():
-    code = "import time; start = time.perf_counter(); import visionkit; print(time.perf_counter() - start)"
+    # the time of this process alone, whatever else the machine does
+    code = "import time; start = time.process_time(); import visionkit; print(time.process_time() - start)"
     assert statistics.median(float(run(code)) for _ in range(7)) < 0.05
 
 
