@@ -1,4 +1,4 @@
-"""Handwriting to train with and to write pages with: each character as a picture of its ink, cropped, bright on black."""
+"""Handwriting to train with and to write pages with: each character as a picture of its ink, cropped, bright."""
 
 import collections
 import string
@@ -83,7 +83,7 @@ def rendered(fonts: Iterable[str | Path] = ()) -> Handwriting:
 
 def typeset(font: str | Path) -> list[NDArray[np.uint8]]:
     """0-9 and A-Z in one font file, each 64 pixels tall on (160, 160)."""
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415  only who trains on font files needs Pillow
+    from PIL import Image, ImageDraw, ImageFont
 
     face, pictures = ImageFont.truetype(str(font), 64), []
     for character in CHARACTERS:

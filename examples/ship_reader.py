@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def pack(path: Path) -> None:
-    """Compress the parts of a .keras file, which Keras only stores; one date in all, so that equal weights are equal files."""
+    """Compress the parts of a .keras file, which Keras only stores; all of one date: equal weights make equal files."""
     with zipfile.ZipFile(path) as stored:
         parts = {info.filename: stored.read(info) for info in stored.infolist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:

@@ -34,6 +34,7 @@ NO_FONTS = ("Ecolier", "femkeklaver", "Symbol", "Emoji", "Math")  # outlines, fl
 
 
 def main() -> None:
+    """Train, keep the best weights, and print what they are held to."""
     options = arguments()
     characters = CLASSES[options.classes]
     keras.utils.set_random_seed(options.seed)
@@ -67,6 +68,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of mnist.npz and letters.npz")
     parser.add_argument("--archive", type=Path, nargs="*", default=[], help=".npz files of x, y and source")
@@ -105,6 +107,7 @@ def collect(options: argparse.Namespace) -> Handwriting:
 
 
 def pick(written: Handwriting, mask: np.ndarray) -> Handwriting:
+    """The glyphs that a mask marks."""
     return Handwriting(list(itertools.compress(written.pictures, mask)), written.labels[mask], written.sources[mask])
 
 
@@ -140,11 +143,13 @@ class Glyphs(keras.utils.PyDataset):
         self.draw()
 
     def draw(self) -> None:
+        """Choose the glyphs of this epoch; -1 is no glyph."""
         rng = np.random.default_rng([self.seed, self.epoch])
         self.order = rng.choice(len(self.labels), self.per_epoch, p=self.weight)
         self.order[rng.random(self.per_epoch) < 1 / 12] = -1
 
     def on_epoch_end(self) -> None:
+        """Choose others."""
         self.epoch += 1
         self.draw()
 
@@ -200,6 +205,7 @@ def predict(model: keras.Model, written: Handwriting, characters: str, among: st
 
 
 def report(model: keras.Model, written: Handwriting, characters: str, among: str) -> float:
+    """The share of glyphs that are read right, among the characters named."""
     return float((predict(model, written, characters, among) == written.labels).mean())
 
 

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PARTS = ("blocks", "models", "preprocess", "reader")
-
 __all__ = [
     "ArgumentError",
     "BlurryImageError",
@@ -43,8 +41,13 @@ __all__ = [
     "NothingFoundError",
     "VisionkitError",
     "__version__",
-    *_PARTS,
+    "blocks",
+    "models",
+    "preprocess",
+    "reader",
 ]
+
+_PARTS = ("blocks", "models", "preprocess", "reader")
 
 
 def __getattr__(name: str) -> "ModuleType":

@@ -34,14 +34,14 @@ def glyph(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     x, y, width, height = cv2.boundingRect(mask)
     scale = SPAN / max(width, height)
     widen = round((STROKE / scale - stroke_width(mask[y : y + height, x : x + width])) / 2)
+    ink = ink[y : y + height, x : x + width]
     if widen > 0:
-        ink = cv2.copyMakeBorder(ink[y : y + height, x : x + width], *[widen] * 4, cv2.BORDER_CONSTANT, value=0)
-        ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * widen + 1, 2 * widen + 1)))
+        ink = np.pad(ink, widen)
+        ink = np.asarray(cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * widen + 1,) * 2)), np.uint8)
         scale = SPAN / max(ink.shape)
-    else:
-        ink = ink[y : y + height, x : x + width]
     size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
-    ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    ink = np.asarray(cv2.resize(ink, size, interpolation=how), np.uint8)
     full = float(np.percentile(ink[ink > ink.max() * 0.3], 80))
     left, above = (SIZE - size[0]) // 2, (SIZE - size[1]) // 2
     picture[above : above + size[1], left : left + size[0]] = cv2.convertScaleAbs(ink, alpha=255 / full)

@@ -39,9 +39,10 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     if min(gray.shape) * scale < SMALLEST:
         return Ink(np.zeros(gray.shape, np.float32), np.zeros(gray.shape, np.uint8), 1.0)
     size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
-    gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    gray = np.asarray(cv2.resize(gray, size, interpolation=how), np.uint8)
     if is_board(gray):
-        gray = cv2.bitwise_not(gray)
+        gray = 255 - gray
     contrast = missing_light(gray)
     grain = grain_of(contrast)
     contrast = without_rules(contrast, grain)
@@ -76,7 +77,7 @@ def threshold(contrast: NDArray[np.float32], grain: float) -> NDArray[np.uint8]:
     if stands_out.size < 20:
         return np.zeros(contrast.shape, np.uint8)
     full = float(np.percentile(stands_out, 90))
-    weak = cv2.compare(contrast, max(grain, 0.2 * full), cv2.CMP_GT)
+    weak = (contrast > max(grain, 0.2 * full)).astype(np.uint8)
     strong = contrast > max(grain, 0.4 * full)
     count, labels = cv2.connectedComponents(weak, connectivity=8, ltype=cv2.CV_32S)
     sure = np.bincount(labels[strong], minlength=count) >= 8
@@ -85,13 +86,13 @@ def threshold(contrast: NDArray[np.float32], grain: float) -> NDArray[np.uint8]:
 
 
 def without_rules(contrast: NDArray[np.float32], grain: float) -> NDArray[np.float32]:
-    """Take out the lines of ruled and squared paper, the edges of sheets, and folds: all that is long, thin and straight.
+    """Take out the lines of ruled and squared paper, the edges of sheets, and folds: what is long, thin and straight.
 
     Along each such line, what is no darker than the line itself goes; a stroke that crosses it is darker, or is mended
     from what it has on both sides.
     """
     small = cv2.resize(contrast, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    visible = cv2.compare(small, 0.7 * grain, cv2.CMP_GT)
+    visible = (np.asarray(small) > 0.7 * grain).astype(np.uint8)
     reach = RULE * max(small.shape)
     lines = cv2.HoughLinesP(visible, 1, np.pi / 360, int(0.5 * reach), minLineLength=reach, maxLineGap=6)
     if lines is None:

@@ -21,7 +21,9 @@ class Network(Protocol):
 
     characters: str
 
-    def __call__(self, glyphs: Glyphs) -> Probabilities: ...
+    def __call__(self, glyphs: Glyphs) -> Probabilities:
+        """Probabilities (N, characters) of glyphs uint8 (N, 32, 32)."""
+        ...
 
 
 class OpenCVNetwork:

@@ -143,7 +143,7 @@ def check_blur(
     score = preprocess.blur_score(image, method=method)
     if score <= threshold:
         raise BlurryImageError(
-            f"read: {name} is too blurry to be read: its {method} sharpness is {score:.2f} and must exceed {threshold:g}; "
+            f"read: {name} is too blurry to be read: its {method} score is {score:.2f} and must exceed {threshold:g}; "
             "hold the camera still and closer, or pass blur=None to try all the same",
             score=score,
             threshold=threshold,

@@ -1,5 +1,6 @@
 """What was read: the text, and each character with its place, its confidence and its alternatives."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,6 +102,6 @@ def compose(
 
 def word_gap(lines: Sequence[Sequence[Segment]]) -> float:
     """The gap that parts words on a page, in pixels at working size."""
-    gaps = [b.left - a.right for line in lines for a, b in zip(line, line[1:], strict=False)]
+    gaps = [b.left - a.right for line in lines for a, b in itertools.pairwise(line)]
     heights = [part.box[3] for line in lines for part in line]
     return max(SPACE * float(np.median(heights)), 2 * float(np.median(gaps))) if gaps else float("inf")

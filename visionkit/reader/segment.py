@@ -26,14 +26,17 @@ class Piece:
 
     @property
     def width(self) -> float:
+        """Along the line, in pixels."""
         return self.span[2] - self.span[0]
 
     @property
     def height(self) -> float:
+        """Across the line, in pixels."""
         return self.span[3] - self.span[1]
 
     @property
     def middle(self) -> float:
+        """Half way down, across the line."""
         return (self.span[1] + self.span[3]) / 2
 
 
@@ -54,10 +57,12 @@ class Segment:
 
     @property
     def left(self) -> float:
+        """Where it begins along the line."""
         return min(piece.span[0] for piece in self.pieces)
 
     @property
     def right(self) -> float:
+        """Where it ends along the line."""
         return max(piece.span[2] for piece in self.pieces)
 
 
@@ -96,7 +101,7 @@ def components(ink: Ink) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     on_edge = (x <= 1) | (y <= 1) | (x + width >= columns - 1) | (y + height >= rows - 1)
     keep = (area >= 8) & (side >= 5) & (side < 0.6 * max(rows, columns)) & ~on_edge
     keep[0] = False
-    return labels, np.column_stack([np.flatnonzero(keep), stats[keep, :4]]).astype(np.int64)
+    return np.asarray(labels, np.int32), np.column_stack([np.flatnonzero(keep), stats[keep, :4]]).astype(np.int64)
 
 
 def typical_height(boxes: NDArray[np.int64]) -> float:
@@ -205,7 +210,7 @@ def cut_between(lines: list[list[Piece]], piece: Piece, labels: NDArray[np.int32
 
 
 def level_at(line: list[Piece], piece: Piece) -> float | None:
-    """The height at which a line passes a piece, from its two nearest glyphs; None where the line does not reach it."""
+    """The height at which a line passes a piece, from its two nearest glyphs; None where it does not reach it."""
     near = sorted(line, key=lambda p: abs(p.span[0] + p.width / 2 - piece.span[0] - piece.width / 2))[:2]
     gap = max(near[0].span[0] - piece.span[2], piece.span[0] - near[0].span[2])
     return None if gap > 3 * near[0].height else float(np.mean([p.middle for p in near]))
@@ -221,7 +226,7 @@ def shrink(piece: Piece, window: Window, labels: NDArray[np.int32]) -> Piece:
 
 
 def add_to_closest(lines: list[list[Piece]], piece: Piece, height: float) -> None:
-    """Give a piece to the line that it touches or nearly touches; a large one may stand alone, a small one is a speck."""
+    """Give a piece to the line that it touches or nearly touches; a large one may stand alone, a small one is dirt."""
 
     def gap(other: Piece) -> float:
         a, b = piece.span, other.span
@@ -312,15 +317,17 @@ def cut(ink: Ink, layout: Layout, candidate: Segment, slant: float = 0.0) -> NDA
     x, y, width, height = candidate.box
     pad = 3 + (int(0.25 * max(width, height)) if slant else 0)
     x, y = max(x - pad, 0), max(y - pad, 0)
-    labels = layout.labels[y : y + height + 2 * pad, x : x + width + 2 * pad]
-    own = np.zeros(labels.shape, np.uint8)
+    labels: NDArray[np.int32] = layout.labels[y : y + height + 2 * pad, x : x + width + 2 * pad]
+    own: NDArray[np.uint8] = np.zeros(labels.shape, np.uint8)
     for piece in candidate.pieces:
         top, bottom, left, right = piece.window
-        inside = np.s_[top - y : bottom - y, left - x : right - x]
-        own[inside] |= labels[inside] == piece.label
-    soft = cv2.dilate(own, np.ones((3, 3), np.uint8))
-    picture = np.clip(ink.contrast[y : y + own.shape[0], x : x + own.shape[1]] * soft * 255, 0, 255).astype(np.uint8)
+        rows, columns = slice(top - y, bottom - y), slice(left - x, right - x)
+        own[rows, columns] |= labels[rows, columns] == piece.label
+    soft = np.asarray(cv2.dilate(own, np.ones((3, 3), np.uint8)))
+    contrast = ink.contrast[y : y + own.shape[0], x : x + own.shape[1]]
+    picture: NDArray[np.uint8] = np.clip(contrast * soft * 255, 0, 255).astype(np.uint8)
     if slant:
         turn = cv2.getRotationMatrix2D((own.shape[1] / 2, own.shape[0] / 2), float(np.degrees(slant)), 1.0)
-        picture = cv2.warpAffine(picture, turn, own.shape[::-1], flags=cv2.INTER_LINEAR)
+        size = (own.shape[1], own.shape[0])
+        picture = np.asarray(cv2.warpAffine(picture, turn, size, flags=cv2.INTER_LINEAR), np.uint8)
     return picture
