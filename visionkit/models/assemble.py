@@ -93,16 +93,18 @@ def assemble(
 
     images = keras.Input((height, width, channels), name="images")
     x = scaling(preprocessing, channels)(images) if settings["include_preprocessing"] else images
+    too_small = ArgumentError(
+        f"{family}: expected larger images, got input_shape={(height, width, channels)}; "
+        "give larger ones, or the option for small images where the family has one"
+    )
     try:
         x = body(x)
     except ValueError as error:
         if isinstance(error, VisionkitError) or not height or not width:
             raise
-        # Keras tells of a negative size in some inner layer; the cause is out here.
-        raise ArgumentError(
-            f"{family}: expected larger images, got input_shape={(height, width, channels)}; "
-            "give larger ones, or the option for small images where the family has one"
-        ) from error
+        raise too_small from error  # Keras tells of a negative size in some inner layer; the cause is out here
+    if 0 in x.shape:  # Keras up to 3.12 builds such a model without a word
+        raise too_small
     if settings["include_top"]:
         head = ClassifierHead(
             settings["classes"],
