@@ -11,7 +11,7 @@ LONGEST = (
 )
 SMALLEST = 16  # nothing can be read on a page narrower than this at working size
 RULE = 0.3  # what is straight over this share of the long side is no stroke
-GRAIN = 5.0  # ink stands out from the paper by this many times its lower fifth
+GRAIN = 3.0  # ink stands out from the paper by this many times its lower fifth
 STROKE = 0.045  # the widest stroke that is still ink, as a share of the long side
 
 
@@ -122,4 +122,4 @@ def without_family(
 
 def grain_of(contrast: NDArray[np.float32]) -> float:
     """What the grain of the paper alone hardly exceeds; from the pixels brighter than paper, where there is no ink."""
-    return GRAIN * -float(np.percentile(contrast[::3, ::3], 20)) + 0.02
+    return GRAIN * -float(np.percentile(contrast[::3, ::3], 20)) + 0.01

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from visionkit.reader.ink import Ink
+
+PEN = 0.55  # one pen's strokes differ in strength, but hardly more than this
 
 Box = tuple[int, int, int, int]
 Window = tuple[int, int, int, int]  # top, bottom, left, right
@@ -84,6 +87,7 @@ def segment(ink: Ink) -> Layout:
     labels, boxes = components(ink)
     if not len(boxes):
         return Layout([], labels, 0.0, 0.0)
+    boxes = boxes[of_one_pen(ink, labels, boxes)]
     height = typical_height(boxes)
     boxes = without_clutter(boxes, height)
     slant = find_slant(boxes, height)
@@ -104,11 +108,26 @@ def components(ink: Ink) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     return np.asarray(labels, np.int32), np.column_stack([np.flatnonzero(keep), stats[keep, :4]]).astype(np.int64)
 
 
+def of_one_pen(ink: Ink, labels: NDArray[np.int32], boxes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which components are about as strong as most of the ink: the grain of a table is weaker than any stroke."""
+    inside = ink.mask > 0
+    count = np.bincount(labels[inside])
+    total = np.bincount(labels[inside], weights=ink.contrast[inside])
+    strength = total[boxes[:, 0]] / count[boxes[:, 0]]
+    return np.asarray(strength > PEN * weighted_median(strength, boxes[:, 3:].max(axis=1)))
+
+
+def weighted_median(values: NDArray[Any], weights: NDArray[Any]) -> float:
+    """The value that half of the weight lies below."""
+    order = np.argsort(values)
+    votes = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(votes, votes[-1] / 2)])
+
+
 def typical_height(boxes: NDArray[np.int64]) -> float:
     """The height of the writing: the median over components, each counted by its size, so that specks hardly vote."""
-    side = np.sort(boxes[:, 3:].max(axis=1))
-    votes = np.cumsum(side)
-    return float(side[np.searchsorted(votes, votes[-1] / 2)])
+    side = boxes[:, 3:].max(axis=1)
+    return weighted_median(side, side)
 
 
 def without_clutter(boxes: NDArray[np.int64], height: float) -> NDArray[np.int64]:

@@ -35,11 +35,13 @@ def trace(picture: NDArray[np.uint8], height: float, weight: float) -> NDArray[n
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
     if scale > 1:  # the stairs of an enlarged picture are not part of the stroke
         grey = cv2.GaussianBlur(grey, (0, 0), 0.35 * scale)
-    mask = above(grey, 0.33 * float(grey.max()))
+    mask = above(grey, 0.25 * float(grey.max()))
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     outside = cv2.distanceTransform(cv2.bitwise_not(mask), cv2.DIST_L2, 5)
     width = 4 * float(inside[mask > 0].mean())  # across a stroke the mean distance to its edge is a quarter of it
-    grow = np.clip((weight * work - width) / 2, -0.16 * width, 0.3 * width)
+    ridge = inside[(inside >= cv2.dilate(inside, np.ones((3, 3)))) & (mask > 0)]
+    thinnest = 2 * float(np.percentile(ridge, 10))  # the fine strokes of an uneven pen must not vanish
+    grow = np.clip((weight * work - width) / 2, -0.16 * min(width, thinnest), 0.3 * width)
     soft = max(work / 64, 1.0)
     ink = (255 * np.clip((inside - outside + grow) / soft + 0.5, 0, 1)).astype(np.uint8)
     if height < work:
