@@ -3,8 +3,9 @@ import pytest
 
 import visionkit as vk
 from visionkit.reader import decide
-from visionkit.reader.segment import Segment
+from visionkit.reader.segment import Piece, Segment
 
+HERE, THERE = Piece(1, (0, 40, 0, 30), (0, 0, 30, 40)), Piece(2, (0, 40, 45, 75), (45, 0, 75, 40))
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -68,7 +69,11 @@ def test_letters_are_no_charset_of_a_digits_reader():
 
 
 def test_what_the_network_believes_in_nothing_of_is_left_out():
-    lines = [[Segment(0, 1, ()), Segment(1, 2, ())], [Segment(0, 1, ())], [Segment(0, 1, ()), Segment(1, 2, ())]]
+    lines = [
+        [Segment(0, 1, (HERE,)), Segment(1, 2, (THERE,))],
+        [Segment(0, 1, (HERE,))],
+        [Segment(0, 1, (HERE,)), Segment(1, 2, (THERE,))],
+    ]
     nothing = np.full((1, len(CHARACTERS)), 1 / len(CHARACTERS))
     probabilities = np.concatenate([seen("A", "B"), nothing, seen("C"), nothing])[None]
     segments, found = decide.choose(lines, probabilities)
@@ -77,7 +82,7 @@ def test_what_the_network_believes_in_nothing_of_is_left_out():
 
 
 def test_the_angle_that_the_network_believes_more_is_taken():
-    lines = [[Segment(0, 1, ()), Segment(1, 2, ())]]
+    lines = [[Segment(0, 1, (HERE,)), Segment(1, 2, (THERE,))]]
     unsure = seen("A", "B", rest=0.7)
     _, found = decide.choose(lines, np.stack([unsure, seen("X", "Y")]))
     assert text(found[0]) == "XY"

@@ -1,5 +1,6 @@
 """Which character a glyph is, given the network's probabilities and the line that it stands in."""
 
+import itertools
 import string
 from collections.abc import Sequence
 
@@ -16,7 +17,10 @@ NAMED = {"digits": string.digits, "letters": string.ascii_uppercase}
 CERTAIN = 0.998  # how sure a line can make us that a glyph in it is a digit (or a letter) before we look at the glyph
 MIXED = 2.0  # a line of both kinds must be this much likelier than a pure one, in nats
 VOICE = 3.0  # how much one glyph can say for digits or for letters, in nats
-LINE, CHARACTER = 0.45, 0.2  # what is believed less is the grain of a table or a torn edge, not writing
+# what is believed less is the grain of a table or a torn edge, not writing: a whole line (on average), a character in
+# one, and a character that stands far from its neighbours
+LINE, CHARACTER, ALONE = 0.45, 0.2, 0.75
+FAR = 2.5  # in heights of the line
 FLOOR = 1e-5  # a network's zero is not certainty
 
 
@@ -67,11 +71,19 @@ def choose(lines: Sequence[Sequence[Segment]], probabilities: Floats) -> tuple[l
     segments, found = [], []
     for line, row, path in zip(lines, rows, tried[best], strict=True):
         believed = belief[best, path]
-        kept = path[believed > CHARACTER] if believed.mean() > LINE else path[:0]
+        needed = np.where(apart([line[i - row[0]] for i in path]), ALONE, CHARACTER)
+        kept = path[believed > needed] if believed.mean() > LINE else path[:0]
         if len(kept):
             segments.append([line[i - row[0]] for i in kept])
             found.append(probabilities[best, kept])
     return segments, found
+
+
+def apart(path: Sequence[Segment]) -> list[bool]:
+    """For each segment of a line, whether it stands far from both its neighbours."""
+    height = float(np.median([part.box[3] for part in path]))
+    gaps = [np.inf, *(b.left - a.right for a, b in itertools.pairwise(path)), np.inf]
+    return [min(before, after) > FAR * height for before, after in itertools.pairwise(gaps)]
 
 
 def settle(lines: Sequence[Floats], characters: str, mask: NDArray[np.bool_] | None) -> list[Floats]:

@@ -11,6 +11,7 @@ LONGEST = (
 )
 SMALLEST = 16  # nothing can be read on a page narrower than this at working size
 RULE = 0.3  # what is straight over this share of the long side is no stroke
+DARKEST = 0.3  # of the page's light: shadows are no darker, but tables are, and their grain must not be magnified
 GRAIN = 3.0  # ink stands out from the paper by this many times its lower fifth
 STROKE = 0.045  # the widest stroke that is still ink, as a share of the long side
 
@@ -64,7 +65,8 @@ def missing_light(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
     window = int(STROKE * max(gray.shape)) | 1
     paper = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8))
-    contrast = cv2.subtract(paper, smooth).astype(np.float32) / np.maximum(paper, 24)
+    least = max(24.0, DARKEST * float(np.percentile(paper[::4, ::4], 90)))
+    contrast = cv2.subtract(paper, smooth).astype(np.float32) / np.maximum(paper, least)
     return (contrast - np.median(contrast)).astype(np.float32)
 
 
