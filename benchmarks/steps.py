@@ -93,7 +93,7 @@ WITHOUT = [
     ("cutting and joining by belief", segment, "candidates", groups_only),
     ("turning glyphs level", steps, "TILTED", 9.0),
     ("leaving out what is no writing", decide, "LINE", -1.0),
-    ("the line's say in look-alikes", decide, "share_of", lambda line, digit: 0.5),
+    ("the line's say in look-alikes", decide, "share_of_digits", lambda line, words, digit: np.full(len(line), 0.5)),
 ]
 
 

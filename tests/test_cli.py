@@ -115,7 +115,7 @@ def test_a_page_with_nothing_on_it_is_status_1(pages, capsys):
 def test_the_charset_and_the_digits_network(pages, capsys):
     assert call("read", pages / "b [1].jpg", "--charset", "digits") == 0
     assert call("read", pages / "b [1].jpg", "--network", "digits") == 0
-    assert capsys.readouterr().out == "3528\n1234\n"
+    assert capsys.readouterr().out == "3528\n3528\n"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ def seen(*glyphs: str, rest: float = 0.02) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
+def settle(lines, mask=None, words=None):
+    return decide.settle(lines, words or [[slice(0, len(line))] for line in lines], CHARACTERS, mask)
+
+
 def text(rows: np.ndarray) -> str:
     return "".join(CHARACTERS[i] for i in rows.argmax(axis=1))
 
@@ -34,26 +38,36 @@ def text(rows: np.ndarray) -> str:
     ],
 )
 def test_look_alikes_follow_their_line(glyphs, expected):
-    assert text(decide.settle([seen(*glyphs)], CHARACTERS, None)[0]) == expected
+    assert text(settle([seen(*glyphs)])[0]) == expected
 
 
 def test_each_line_decides_for_itself():
-    settled = decide.settle([seen("1", "O0", "7"), seen("T", "0O", "M")], CHARACTERS, None)
+    settled = settle([seen("1", "O0", "7"), seen("T", "0O", "M")])
     assert [text(line) for line in settled] == ["107", "TOM"]
+
+
+def test_words_of_a_line_may_be_of_different_kinds():
+    line = seen("R", "0O", "O0", "M", "1I", "0O", "7")
+    assert text(settle([line], words=[[slice(0, 4), slice(4, 7)]])[0]) == "ROOM107"
+
+
+def test_a_doubtful_word_follows_its_line():
+    line = seen("T", "H", "1I", "5S", "K", "E", "Y")
+    assert text(settle([line], words=[[slice(0, 2), slice(2, 4), slice(4, 7)]])[0]) == "THISKEY"
 
 
 def test_a_charset_is_the_last_word():
     mask = decide.allowed("digits", CHARACTERS)
-    assert text(decide.settle([seen("O", "I", "Z", "S")], CHARACTERS, mask)[0]).isdigit()
+    assert text(settle([seen("O", "I", "Z", "S")], mask)[0]).isdigit()
     only = decide.allowed("AB", CHARACTERS)
-    settled = decide.settle([seen("8B", "A4")], CHARACTERS, only)[0]
+    settled = settle([seen("8B", "A4")], only)[0]
     assert text(settled) == "BA"
     assert settled[:, ~only].max() == 0
 
 
 def test_probabilities_sum_to_one():
     for mask in (None, decide.allowed("digits", CHARACTERS)):
-        for line in decide.settle([seen("0O", "1"), seen("A")], CHARACTERS, mask):
+        for line in settle([seen("0O", "1"), seen("A")], mask):
             np.testing.assert_allclose(line.sum(axis=1), 1)
 
 

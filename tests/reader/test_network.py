@@ -50,7 +50,7 @@ def test_a_users_own_network_reads(tmp_path):
 
 
 def test_zfnet_is_the_other_choice():
-    model = vk.models.zfnet(input_shape=(32, 32, 1), classes=36, norm="batch", stem="cifar", units=64)
+    model = vk.models.zfnet(input_shape=(32, 32, 1), classes=36, norm="batch", stem="cifar", units=(64, 64))
     assert KerasNetwork(model, CHARACTERS)(glyphs(3)).shape == (3, 36)
 
 

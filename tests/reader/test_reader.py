@@ -26,7 +26,7 @@ def right(read: str, truth: str) -> int:
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawn_pages_of_every_kind_are_read(reader, kind):
     reading = reader.read(draw_page(TEXT, kind=kind, seed=11).image)
-    assert right(reading.text, TEXT) >= len(TEXT) - 2
+    assert right(reading.text, TEXT) >= len(TEXT.replace(" ", "")) - 1
     assert len(reading.lines) == 3
 
 

@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 
 NAMED = {"digits": string.digits, "letters": string.ascii_uppercase}
 CERTAIN = 0.998  # how sure a line can make us that a glyph in it is a digit (or a letter) before we look at the glyph
-MIXED = 2.0  # a line of both kinds must be this much likelier than a pure one, in nats
-VOICE = 3.0  # how much one glyph can say for digits or for letters, in nats
+BY_WORD, MIXED = 3.0, 4.0  # how much likelier words of their own kind, and a mixture, must be than a pure line, in nats
+VOICE = 4.0  # how much one glyph can say for digits or for letters, in nats
 # what is believed less is the grain of a table or a torn edge, not writing: a whole line (on average), a character in
 # one, and a character that stands far from its neighbours
 LINE, CHARACTER, ALONE = 0.45, 0.2, 0.75
@@ -86,32 +86,62 @@ def apart(path: Sequence[Segment]) -> list[bool]:
     return [min(before, after) > FAR * height for before, after in itertools.pairwise(gaps)]
 
 
-def settle(lines: Sequence[Floats], characters: str, mask: NDArray[np.bool_] | None) -> list[Floats]:
-    """Weigh the probabilities (n, K) of each line by what the line tells: look-alikes follow their neighbours.
+def settle(
+    lines: Sequence[Floats], words: Sequence[Sequence[slice]], characters: str, mask: NDArray[np.bool_] | None
+) -> list[Floats]:
+    """Weigh the probabilities of each line by what the line tells: look-alikes follow their neighbours.
 
-    A line holds digits, letters, or both, whichever explains all its glyphs best; that share is then the prior of
-    each glyph. With a mask of characters only these remain, and decide nothing more.
+    With a mask of characters only these remain, and decide nothing more.
+
+    Args:
+        lines: float (n, K), the probabilities of the glyphs of each line.
+        words: for each line where its words are.
+        characters: K of them.
+        mask: (K,) the characters that may occur, None for all.
     """
     if mask is not None:
         return [normalised(np.where(mask, line + FLOOR, 0.0)) for line in lines]
     digit = np.array([c.isdigit() for c in characters])
     if digit.all() or not digit.any():
         return list(lines)
-    shares = [share_of(line, digit) for line in lines]
-    return [normalised((line + FLOOR) * np.where(digit, s, 1 - s)) for line, s in zip(lines, shares, strict=True)]
+    shares = [share_of_digits(line, where, digit)[:, None] for line, where in zip(lines, words, strict=True)]
+    return [
+        normalised((line + FLOOR) * np.where(digit, share, 1 - share))
+        for line, share in zip(lines, shares, strict=True)
+    ]
 
 
-def share_of(line: Floats, digit: NDArray[np.bool_]) -> float:
-    """The share of digits in a line that explains its glyphs best: none, half or all of them.
+def share_of_digits(line: Floats, words: Sequence[slice], digit: NDArray[np.bool_]) -> Floats:
+    """How likely each glyph of a line is a digit before one looks at it, (n,): what explains all glyphs best.
 
-    Each digit is expected as often as any other and so is each letter; there are more letters, so a glyph that could
-    be either speaks for digits a little. No single glyph decides a line.
+    A line is all digits or all letters; or else its words are; or else anything goes. Each digit is expected as often
+    as any other and so is each letter; there are more letters, so a glyph that could be either speaks for digits a
+    little. No single glyph decides.
     """
     odds = np.log(line[:, digit].mean(axis=1) + FLOOR) - np.log(line[:, ~digit].mean(axis=1) + FLOOR)
     odds = np.clip(odds, -VOICE, VOICE)
-    share = np.array([1 - CERTAIN, 0.5, CERTAIN])
-    likelihood = np.log(share[:, None] * np.exp(odds) + 1 - share[:, None]).sum(axis=1) - [0, MIXED, 0]
-    return float(share[likelihood.argmax()])
+
+    def likelihood(share: float, where: slice = slice(None)) -> float:
+        return float(np.log(share * np.exp(odds[where]) + 1 - share).sum())
+
+    def purer(where: slice) -> float:
+        return max(1 - CERTAIN, CERTAIN, key=lambda share: likelihood(share, where))
+
+    whole = purer(slice(None))
+    of_words = [purer(where) for where in words]
+    explained = [
+        likelihood(whole),
+        sum(likelihood(share, where) for share, where in zip(of_words, words, strict=True)) - BY_WORD,
+        likelihood(0.5) - MIXED,
+    ]
+    shares = (
+        np.full(len(line), whole),
+        np.concatenate(
+            [np.full(where.stop - where.start, share) for share, where in zip(of_words, words, strict=True)]
+        ),
+        np.full(len(line), 0.5),
+    )
+    return np.asarray(shares[int(np.argmax(explained))])
 
 
 def normalised(line: Floats) -> Floats:

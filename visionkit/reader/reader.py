@@ -14,7 +14,7 @@ from visionkit.reader import decide
 from visionkit.reader.glyph import SIZE, glyph
 from visionkit.reader.ink import find_ink
 from visionkit.reader.network import KerasNetwork, Network
-from visionkit.reader.reading import Reading, compose
+from visionkit.reader.reading import Reading, compose, split_words
 from visionkit.reader.segment import Segment, cut, segment
 
 Source = str | Path | bytes | BinaryIO | NDArray[Any]
@@ -115,8 +115,10 @@ class Reader:
             lines, chosen = decide.choose(page.lines, probabilities)
             if not lines:
                 raise nothing_found(page.name)
-            settled = decide.settle(chosen, self.characters, mask)
-            readings.append(compose(page.image, page.scale, lines, settled, self.characters))
+            words = split_words(lines)
+            settled = decide.settle(chosen, words, self.characters, mask)
+            reading = compose(page.image, lines, words, settled, characters=self.characters, scale=page.scale)
+            readings.append(reading)
         return readings
 
 
@@ -139,8 +141,8 @@ def check_blur(
     image: NDArray[np.uint8], name: str, method: Literal["edge", "fft", "laplacian"], threshold: float | None
 ) -> None:
     """Stop at a photo that is too blurry to be read."""
-    threshold = preprocess.BLUR_THRESHOLDS[method] if threshold is None else threshold
     score = preprocess.blur_score(image, method=method)
+    threshold = preprocess.BLUR_THRESHOLDS[method] if threshold is None else threshold
     if score <= threshold:
         raise BlurryImageError(
             f"read: {name} is too blurry to be read: its {method} score is {score:.2f} and must exceed {threshold:g}; "

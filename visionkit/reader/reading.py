@@ -78,30 +78,38 @@ class Reading:
 
 def compose(
     image: NDArray[np.uint8],
-    scale: float,
     lines: Sequence[Sequence[Segment]],
+    words: Sequence[Sequence[slice]],
     probabilities: Sequence[NDArray[np.float64]],
+    *,
     characters: str,
+    scale: float,
 ) -> Reading:
-    """Put lines of segments and their probabilities (n, K) together to a reading, with spaces at wide gaps."""
-    wide = word_gap(lines)
+    """Put lines of segments, their words and their probabilities (n, K) together to a reading.
+
+    `scale` is the size that the segments refer to over that of the image.
+    """
     texts: list[str] = []
     found: list[Character] = []
     for number, (line, rows) in enumerate(zip(lines, probabilities, strict=True)):
-        text = ""
-        for k, (part, row) in enumerate(zip(line, rows, strict=True)):
+        first = len(found)
+        for part, row in zip(line, rows, strict=True):
             best = np.argsort(row)[::-1][:ALTERNATIVES]
             alternatives = tuple((characters[i], float(row[i])) for i in best)
-            space = " " if k and part.left - line[k - 1].right > wide else ""
-            text += space + alternatives[0][0]
             x, y, width, height = (round(v / scale) for v in part.box)
             found.append(Character(*alternatives[0], (x, y, width, height), number, alternatives))
-        texts.append(text)
+        texts.append(" ".join("".join(c.text for c in found[first:][where]) for where in words[number]))
     return Reading(texts, found, image)
 
 
-def word_gap(lines: Sequence[Sequence[Segment]]) -> float:
-    """The gap that parts words on a page, in pixels at working size."""
-    gaps = [b.left - a.right for line in lines for a, b in itertools.pairwise(line)]
-    heights = [part.box[3] for line in lines for part in line]
-    return max(SPACE * float(np.median(heights)), 2 * float(np.median(gaps))) if gaps else float("inf")
+def split_words(lines: Sequence[Sequence[Segment]]) -> list[list[slice]]:
+    """Where the words of each line are: between gaps of most of a glyph's height that are wider than usual."""
+    gaps = [[b.left - a.right for a, b in itertools.pairwise(line)] for line in lines]
+    usual = float(np.median([0.0, *itertools.chain.from_iterable(gaps)]))
+    height = float(np.median([part.box[3] for line in lines for part in line]))
+    wide = max(SPACE * height, 2 * usual)
+    words = []
+    for line, between in zip(lines, gaps, strict=True):
+        cuts = [0, *(k + 1 for k, gap in enumerate(between) if gap > wide), len(line)]
+        words.append([slice(start, stop) for start, stop in itertools.pairwise(cuts)])
+    return words
