@@ -88,7 +88,7 @@ def test_glyphs_of_two_lines_that_touch_are_parted():
 
 
 def test_specks_and_long_bars_are_no_glyphs():
-    gray = write(bar(100), bar(200), bar(300), [(20, 250), (680, 262)])
+    gray = write(bar(100), bar(200), bar(300), [(20, 250), (680, 262)], [(560, 20), (566, 230)])
     cv2.circle(gray, (500, 60), 2, 60, -1)
     _, found = layout(gray)
     assert [len(whole(line)) for line in found.lines] == [3]

@@ -135,7 +135,7 @@ def without_clutter(boxes: NDArray[np.int64], height: float) -> NDArray[np.int64
     width, tall = boxes[:, 3], boxes[:, 4]
     side = np.maximum(width, tall)
     speck = side < 0.16 * height
-    bar = (width > 2.2 * height) & (tall < 0.3 * width)
+    bar = (width > 2.2 * height) & (tall < 0.3 * width) | (tall > 2.5 * height) & (width < 0.15 * tall)
     return boxes[~speck & ~bar & (side < 4 * height)]
 
 
