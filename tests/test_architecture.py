@@ -16,11 +16,12 @@ every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PA
 # part -> the other parts that it may import
 ARROWS = {
     "_errors": set(),
+    "_extras": {"_errors"},
     "__init__": {"_errors", *PARTS},
     "preprocess": {"_errors"},
     "blocks": {"_errors"},
     "models": {"_errors", "blocks"},
-    "reader": {"_errors", "preprocess", "models"},
+    "reader": {"_errors", "_extras", "preprocess", "models"},
     "_demo": {"preprocess", "reader"},
     "cli": {"_errors", "__init__", "_demo", "preprocess", "models", "reader"},
     "__main__": {"cli"},

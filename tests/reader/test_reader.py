@@ -1,4 +1,5 @@
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def test_a_reading_is_json_and_a_picture(reader):
     assert drawn.shape == page.image.shape
     assert (drawn != reading.image).any()
     np.testing.assert_array_equal(reading.image, page.image)
+
+
+def test_a_figure_shows_the_photo_and_the_text(reader, tmp_path):
+    pytest.importorskip("matplotlib")
+    reading = reader.read(draw_page("KA 35\n208", seed=2).image)
+    figure = reading.figure()
+    assert figure.axes[0].get_title() == reading.text
+    assert figure.axes[0].images[0].get_array().shape == reading.image.shape
+    figure.savefig(tmp_path / "figure.png")
+
+
+def test_without_matplotlib_a_figure_says_what_to_install(reader, monkeypatch):
+    reading = reader.read(draw_page("KA 35", seed=2).image)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(vk.MissingExtraError, match=r"visionkit\[plots\]"):
+        reading.figure()
 
 
 def test_charset_restricts_what_is_read(reader):

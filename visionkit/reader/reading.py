@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit import preprocess
+from visionkit._extras import require
 from visionkit.reader.segment import Box, Segment
 
 ALTERNATIVES = 5
@@ -57,6 +58,21 @@ class Reading:
         """The photo with a box and its character at each place, uint8 RGB (H, W, 3)."""
         boxes = np.array([c.box for c in self.characters], np.int64).reshape(-1, 4)
         return preprocess.draw_boxes(self.image, boxes, [c.text for c in self.characters])
+
+    def figure(self) -> Any:
+        """A matplotlib figure of `draw`, the text as its title; a notebook shows it.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        figures = require("matplotlib.figure", extra="plots", what="Reading.figure")
+        height, width = self.image.shape[:2]
+        figure = figures.Figure(figsize=(8, 0.6 + 8 * height / width), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(self.draw())
+        axes.set_axis_off()
+        axes.set_title(self.text, family="monospace")
+        return figure
 
     def to_dict(self) -> dict[str, Any]:
         """The reading in plain types, ready for `json.dumps`."""
