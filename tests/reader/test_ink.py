@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visionkit.reader.ink import LONGEST, find_ink, is_board
+from visionkit.reader.ink import SIDE, find_ink, is_board
 
 
 def page(paper: int = 215, ink: int = 60, shape: tuple[int, int] = (480, 640)) -> np.ndarray:
@@ -64,9 +64,15 @@ def test_a_blank_page_has_no_ink():
 
 def test_working_size_is_bounded():
     ink = find_ink(np.full((3000, 4000), 200, np.uint8))
-    assert max(ink.mask.shape) == LONGEST
     assert ink.mask.shape == ink.contrast.shape
-    assert ink.scale == LONGEST / 4000
+    assert ink.mask.size == pytest.approx(SIDE**2, rel=0.01)
+    assert ink.scale == pytest.approx(ink.mask.shape[1] / 4000, rel=0.01)
+
+
+def test_a_strip_is_looked_at_as_closely_as_a_sheet():
+    strip = page()[180:300]
+    long = np.concatenate([strip] * 6, axis=1)
+    assert agreement(find_ink(long).mask, np.concatenate([truth()[180:300]] * 6, axis=1)) > 0.7
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (3, 2), (40, 1)])

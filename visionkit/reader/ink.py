@@ -1,19 +1,18 @@
 """From a photograph to its ink: how much darker (or, on a board, brighter) each pixel is than the paper around it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST = (
-    1280  # a page is looked at in this size: strokes stay 2 pixels wide, and twelve megapixels cost no more than one
-)
+# a page is looked at as large as a square of this side: strokes stay 2 pixels wide, and 12 megapixels cost as much as 1
+SIDE = 1050.0
 SMALLEST = 16  # nothing can be read on a page narrower than this at working size
-RULE = 0.3  # what is straight over this share of the long side is no stroke
+RULE = 0.35  # what is straight over this share of the page's side is no stroke
 DARKEST = 0.3  # of the page's light: shadows are no darker, but tables are, and their grain must not be magnified
 GRAIN = 3.0  # ink stands out from the paper by this many times its lower fifth
-STROKE = 0.045  # the widest stroke that is still ink, as a share of the long side
+STROKE = 0.052  # the widest stroke that is still ink, as a share of the page's side
 
 
 class Ink(NamedTuple):
@@ -36,7 +35,7 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     The paper behind a stroke is what a morphological closing leaves, since it fills all that is narrower than its
     window and keeps a straight edge of a shadow, a sheet or a table exactly where it is. Chalk is ink on the negative.
     """
-    scale = min(LONGEST / max(gray.shape), 2.0)
+    scale = min(SIDE / side_of(gray), 2.0)
     if min(gray.shape) * scale < SMALLEST:
         return Ink(np.zeros(gray.shape, np.float32), np.zeros(gray.shape, np.uint8), 1.0)
     size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
@@ -50,10 +49,15 @@ def find_ink(gray: NDArray[np.uint8]) -> Ink:
     return Ink(contrast, threshold(contrast, grain), scale)
 
 
+def side_of(picture: NDArray[Any]) -> float:
+    """The side of a square of the same area, in pixels: the size of a page, be it a sheet or a strip."""
+    return float(np.sqrt(picture.size))
+
+
 def is_board(gray: NDArray[np.uint8]) -> bool:
     """Whether the writing is brighter than what it stands on: the stronger outliers from the local median decide."""
-    small = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    window = int(STROKE * max(small.shape) * 1.5) | 1
+    small = cv2.resize(gray, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    window = int(1.5 * STROKE * side_of(small)) | 1
     outlier = small.astype(np.float32) - cv2.medianBlur(small, min(window, 255))
     noise = 3 * float(np.percentile(np.abs(outlier), 60)) + 8
     bright, dark = outlier[outlier > noise], -outlier[outlier < -noise]
@@ -63,11 +67,11 @@ def is_board(gray: NDArray[np.uint8]) -> bool:
 def missing_light(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The share of the paper's light that each pixel lacks, float32 (H, W), around 0 on paper, at most 1 on ink."""
     smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
-    window = int(STROKE * max(gray.shape)) | 1
+    window = int(STROKE * side_of(gray)) | 1
     paper = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8))
     least = max(24.0, DARKEST * float(np.percentile(paper[::4, ::4], 90)))
     contrast = cv2.subtract(paper, smooth).astype(np.float32) / np.maximum(paper, least)
-    return (contrast - np.median(contrast)).astype(np.float32)
+    return (contrast - np.median(contrast[::3, ::3])).astype(np.float32)
 
 
 def threshold(contrast: NDArray[np.float32], grain: float) -> NDArray[np.uint8]:
@@ -94,8 +98,8 @@ def without_rules(contrast: NDArray[np.float32], grain: float) -> NDArray[np.flo
     from what it has on both sides.
     """
     small = cv2.resize(contrast, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    visible = (np.asarray(small) > 0.7 * grain).astype(np.uint8)
-    reach = RULE * max(small.shape)
+    visible = (np.asarray(small) > grain).astype(np.uint8)
+    reach = RULE * side_of(small)
     lines = cv2.HoughLinesP(visible, 1, np.pi / 360, int(0.5 * reach), minLineLength=reach, maxLineGap=6)
     if lines is None:
         return contrast
