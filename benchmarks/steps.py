@@ -92,7 +92,7 @@ WITHOUT = [
     ("two levels, but Otsu's one", ink, "threshold", global_otsu),
     ("cutting and joining by belief", segment, "candidates", groups_only),
     ("turning glyphs level", steps, "TILTED", 9.0),
-    ("leaving out what is no writing", decide, "LINE", -1.0),
+    ("leaving out what no pen wrote", segment, "of_one_pen", lambda ink, labels, boxes: np.ones(len(boxes), bool)),
     ("the line's say in look-alikes", decide, "share_of_digits", lambda line, words, digit: np.full(len(line), 0.5)),
 ]
 
