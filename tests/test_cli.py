@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visionkit import __version__, preprocess, reader
+from visionkit import __version__, _demo, preprocess, reader
 from visionkit.cli import main
 from visionkit.reader.sample import draw_page
 
@@ -249,6 +249,8 @@ def test_a_network_of_your_own_reads_too(pages, tmp_path, capsys):
 
 def test_the_demo_reads_its_page_and_writes_its_pictures(tmp_path, capsys):
     assert call("demo", "--out", tmp_path / "shown") == 0
+    reading = _demo.run(tmp_path / "again").reading
+    assert reading.text == _demo.TEXT
     *lines, verdict, page, reading, strip = capsys.readouterr().out.splitlines()
     right, _, total, *_ = verdict.split()
     assert int(right) >= 0.95 * int(total)

@@ -245,7 +245,7 @@ def shrink(piece: Piece, window: Window, labels: NDArray[np.int32]) -> Piece:
 
 
 def add_to_closest(lines: list[list[Piece]], piece: Piece, height: float) -> None:
-    """Give a piece to the line that it touches or nearly touches; a large one may stand alone, a small one is dirt."""
+    """Give a piece to the line that it stands in or touches; a large one that is no bar may stand alone, others go."""
 
     def gap(other: Piece) -> float:
         a, b = piece.span, other.span
@@ -254,7 +254,7 @@ def add_to_closest(lines: list[list[Piece]], piece: Piece, height: float) -> Non
     size = max(piece.height, piece.width)
     if size > 0.5 * height and (line := nearest_by_level(lines, piece, height)) is not None:
         line.append(piece)
-    elif size > 1.2 * height:
+    elif size > 1.2 * height and min(piece.height, piece.width) > 0.2 * size:
         lines.append([piece])
     elif lines:
         closest = min(lines, key=lambda line: min(map(gap, line)))
