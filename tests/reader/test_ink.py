@@ -55,6 +55,15 @@ def test_the_lines_of_squared_paper_go_and_the_strokes_that_cross_them_stay(angl
     assert count - 1 <= 12
 
 
+def test_a_strip_of_table_beside_the_sheet_is_no_ink():
+    gray = page()
+    gray[:, :14] = 70
+    gray[-9:] = 60
+    mask = find_ink(gray).mask
+    assert not mask[:, : mask.shape[1] // 40].any()
+    assert agreement(mask, truth()) > 0.7
+
+
 def test_a_blank_page_has_no_ink():
     rng = np.random.default_rng(1)
     blank = np.clip(rng.normal(200, 6, (480, 640)), 0, 255).astype(np.uint8)

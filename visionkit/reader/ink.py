@@ -68,7 +68,10 @@ def missing_light(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The share of the paper's light that each pixel lacks, float32 (H, W), around 0 on paper, at most 1 on ink."""
     smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
     window = int(STROKE * side_of(gray)) | 1
-    paper = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8))
+    # what the picture shows at its border goes on beyond it: a strip of table is no stroke
+    beyond = cv2.copyMakeBorder(smooth, window, window, window, window, cv2.BORDER_REPLICATE)
+    paper = cv2.morphologyEx(beyond, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8))
+    paper = paper[window:-window, window:-window]
     least = max(24.0, DARKEST * float(np.percentile(paper[::4, ::4], 90)))
     contrast = cv2.subtract(paper, smooth).astype(np.float32) / np.maximum(paper, least)
     return (contrast - np.median(contrast[::3, ::3])).astype(np.float32)
