@@ -20,7 +20,9 @@ from pages import COLUMNS, accuracy, make_page, real_glyphs
 from visionkit import VisionkitError, preprocess, reader
 from visionkit.reader import decide, ink, segment
 from visionkit.reader import reader as steps
+from visionkit.reader.candidates import stacked
 from visionkit.reader.glyph import glyph
+from visionkit.reader.pieces import Segment
 from visionkit.reader.sample import KINDS
 
 
@@ -82,7 +84,7 @@ def darkness(gray: np.ndarray) -> np.ndarray:
 
 def groups_only(line: list[Any], height: float, labels: np.ndarray) -> list[Any]:
     """No cuts and no joins offered."""
-    return [segment.Segment(k, k + 1, tuple(g)) for k, g in enumerate(segment.stacked(line, height))]
+    return [Segment(k, k + 1, tuple(g)) for k, g in enumerate(stacked(line, height))]
 
 
 WITHOUT = [

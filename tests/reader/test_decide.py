@@ -3,7 +3,7 @@ import pytest
 
 import visionkit as vk
 from visionkit.reader import decide
-from visionkit.reader.segment import Piece, Segment
+from visionkit.reader.pieces import Piece, Segment
 
 HERE, THERE = Piece(1, (0, 40, 0, 30), (0, 0, 30, 40)), Piece(2, (0, 40, 45, 75), (45, 0, 75, 40))
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visionkit.reader.path import CUT, best_path
-from visionkit.reader.segment import Segment
+from visionkit.reader.pieces import Segment
 
 
 def every_path(candidates, start, end):

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from visionkit.reader.ink import find_ink
+from visionkit.reader.pieces import cut
 from visionkit.reader.sample import KINDS, draw_page
-from visionkit.reader.segment import cut, segment
+from visionkit.reader.segment import segment
 
 
 def layout(image: np.ndarray):
@@ -98,7 +99,7 @@ def test_a_cut_leaves_the_neighbours_out():
     gray = write(bar(100), [(112, 100), (160, 180)], bar(220), bar(300))
     ink, found = layout(gray)
     first = whole(found.lines[0])[0]
-    picture = cut(ink, found, first)
+    picture = cut(ink, found.labels, first)
     columns = np.flatnonzero((picture > 60).any(axis=0))
     assert columns[-1] - columns[0] < 25
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from visionkit._errors import ArgumentError, describe
 from visionkit.reader.path import best_path
-from visionkit.reader.segment import Segment
+from visionkit.reader.pieces import Segment
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from visionkit.reader.segment import Segment
+from visionkit.reader.pieces import Segment
 
 CUT = 0.5  # in nats: of two readings that are believed alike, the one with fewer characters is likelier
 

@@ -14,8 +14,9 @@ from visionkit.reader import decide
 from visionkit.reader.glyph import SIZE, glyph
 from visionkit.reader.ink import find_ink
 from visionkit.reader.network import KerasNetwork, Network
+from visionkit.reader.pieces import Segment, cut
 from visionkit.reader.reading import Reading, compose, split_words
-from visionkit.reader.segment import Segment, cut, segment
+from visionkit.reader.segment import segment
 
 Source = str | Path | bytes | BinaryIO | NDArray[Any]
 Blur = Literal["edge", "fft", "laplacian"] | None
@@ -133,7 +134,9 @@ def look(source: Source, blur: Blur, threshold: float | None) -> Page:
     if not layout.lines:
         raise nothing_found(name)
     angles = [layout.slant, 0.0] if abs(layout.slant) > TILTED else [0.0]
-    glyphs = [[glyph(cut(ink, layout, part, angle)) for line in layout.lines for part in line] for angle in angles]
+    glyphs = [
+        [glyph(cut(ink, layout.labels, part, angle)) for line in layout.lines for part in line] for angle in angles
+    ]
     return Page(name, image, ink.scale, layout.lines, np.array(glyphs, np.uint8))
 
 

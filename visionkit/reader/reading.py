@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionkit import preprocess
 from visionkit._extras import require
-from visionkit.reader.segment import Box, Segment
+from visionkit.reader.pieces import Box, Segment
 
 ALTERNATIVES = 5
 SPACE = 0.75  # a gap of this many glyph heights, and twice the usual one, parts words
