@@ -49,6 +49,23 @@ def test_a_users_own_network_reads(tmp_path):
     assert reading.read(draw_page("345\n986", seed=4).image).text == "345\n986"
 
 
+def test_pages_of_other_sizes_trace_nothing_anew():
+    traced = []
+
+    class Watch(keras.layers.Layer):
+        def call(self, inputs):
+            traced.append(inputs.shape)
+            return inputs
+
+    model = keras.Sequential([keras.Input((32, 32, 1)), Watch(), keras.layers.Flatten(), keras.layers.Dense(10)])
+    network = KerasNetwork(model, "0123456789")
+    network(glyphs(20))
+    once = len(traced)
+    for count in (1, 9, 31, 32):
+        network(glyphs(count))
+    assert len(traced) == once
+
+
 def test_zfnet_is_the_other_choice():
     model = vk.models.zfnet(input_shape=(32, 32, 1), classes=36, norm="batch", stem="cifar", units=(64, 64))
     assert KerasNetwork(model, CHARACTERS)(glyphs(3)).shape == (3, 36)
