@@ -21,7 +21,7 @@ def group(name: str) -> list[str]:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """All tests, with the newest versions of everything."""
-    session.install("-e", ".", *group("test"))
+    session.install("-e", ".", *group("test"), *group("train"))
     session.run("pytest", "-n", "2", *session.posargs)
 
 

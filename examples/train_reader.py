@@ -6,7 +6,7 @@
 `--data` is a folder of `mnist.npz` and `letters.npz` (either may lack); `--archive` names further .npz files and
 `--letters` folders of pictures, one folder for each character. MNIST's test part is only ever tested on.
 
-Fonts need Pillow and `--tensorboard` TensorBoard; the dependency group `train` has both, and what `ship_reader.py` needs.
+Fonts need Pillow and `--tensorboard` TensorBoard; the dependency group `train` has both, and what ship_reader.py needs.
 
 Held to: digits >= 99.6 % on the MNIST test set; 36 classes > 95 % on handwriting of a source that was held out.
 """
