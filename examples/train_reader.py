@@ -44,8 +44,9 @@ def main() -> None:
 
     train, held_out = split(collect(options), options.hold_out, characters)
     test = handwriting.digits(options.data, "test") if (options.data / "mnist.npz").exists() else None
-    data = Glyphs(train, characters, options.per_epoch, options.batch_size, options.seed)
-    check = Glyphs(train, characters, 5000, options.batch_size, options.seed + 1)
+    canvases = [deform.on_canvas(picture) for picture in train.pictures]
+    data = Glyphs(train, canvases, characters, options.per_epoch, options.batch_size, seed=options.seed)
+    check = Glyphs(train, canvases, characters, 5000, options.batch_size, seed=options.seed + 1)
     model = build(options, len(characters))
     model.compile(
         keras.optimizers.Adam(options.rate, weight_decay=1e-4),
@@ -130,9 +131,18 @@ class Glyphs(keras.utils.PyDataset):
     have a voice. One in twelve is no glyph and belongs to all classes alike.
     """
 
-    def __init__(self, written: Handwriting, characters: str, per_epoch: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        written: Handwriting,
+        canvases: list[np.ndarray],
+        characters: str,
+        per_epoch: int,
+        batch_size: int,
+        *,
+        seed: int,
+    ) -> None:
         super().__init__(workers=1, max_queue_size=20)
-        self.canvases = [deform.on_canvas(picture) for picture in written.pictures]
+        self.canvases = canvases
         self.labels = np.array([characters.index(label) for label in written.labels])
         self.targets = np.eye(len(characters), dtype=np.float32)
         _, kind, count = np.unique(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from visionkit.reader.pieces import Labels, Piece, Segment, shrink
+from visionkit.reader.pieces import Labels, Piece, Segment, extent, shrink
 
 
 def candidates(line: list[Piece], height: float, labels: Labels) -> list[Segment]:
@@ -23,12 +23,10 @@ def candidates(line: list[Piece], height: float, labels: Labels) -> list[Segment
         at += count
     starts.append(at)
     for k in range(len(groups) - 1):
-        both = tuple(groups[k] + groups[k + 1])
-        one, two = groups[k], groups[k + 1]
-        gap = min(p.span[0] for p in two) - max(p.span[2] for p in one)
-        width = max(p.span[2] for p in both) - min(p.span[0] for p in both)
-        if gap < 0.15 * height and width < 1.5 * height:
-            found.append(Segment(starts[k], starts[k + 2], both))
+        both = Segment(starts[k], starts[k + 2], tuple(groups[k] + groups[k + 1]))
+        gap = extent(groups[k + 1])[0] - extent(groups[k])[2]
+        if gap < 0.15 * height and both.right - both.left < 1.5 * height:
+            found.append(both)
     return found
 
 
@@ -37,7 +35,7 @@ def stacked(line: list[Piece], height: float) -> list[list[Piece]]:
     groups: list[list[Piece]] = []
     for piece in line:
         for group in reversed(groups[-3:]):
-            left, right = min(p.span[0] for p in group), max(p.span[2] for p in group)
+            left, _, right, _ = extent(group)
             shared = min(right, piece.span[2]) - max(left, piece.span[0])
             width = max(right, piece.span[2]) - min(left, piece.span[0])
             if shared > 0.45 * min(piece.width, right - left) and width < 2 * height:
@@ -50,8 +48,8 @@ def stacked(line: list[Piece], height: float) -> list[list[Piece]]:
 
 def is_glyph(group: list[Piece], height: float) -> bool:
     """Whether a group of pieces has the size and the proportions of a character."""
-    width = max(p.span[2] for p in group) - min(p.span[0] for p in group)
-    tall = max(p.span[3] for p in group) - min(p.span[1] for p in group)
+    left, top, right, bottom = extent(group)
+    width, tall = right - left, bottom - top
     return max(width, tall) > 0.4 * height and tall > 0.2 * width
 
 

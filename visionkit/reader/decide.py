@@ -61,21 +61,24 @@ def choose(lines: Sequence[Sequence[Segment]], probabilities: Floats) -> tuple[l
     belief = np.sort(probabilities, axis=2)[..., -2:].sum(axis=2)  # an O that may be a 0 is no less a character
     ends = np.cumsum([len(line) for line in lines])
     rows = [np.arange(end - len(line), end) for line, end in zip(lines, ends, strict=True)]
-    tried = [
-        [row[best_path(line, np.log(at_angle[row] + FLOOR))] for line, row in zip(lines, rows, strict=True)]
-        for at_angle in belief
-    ]
-    best = max(
-        range(len(tried)), key=lambda angle: float(np.log(belief[angle, np.concatenate(tried[angle])] + FLOOR).mean())
-    )
+    score = np.log(belief + FLOOR)
+    tried = [[best_path(line, of[row]) for line, row in zip(lines, rows, strict=True)] for of in score]
+
+    def believed_in(angle: int) -> float:
+        return float(
+            np.concatenate([score[angle, row[path]] for row, path in zip(rows, tried[angle], strict=True)]).mean()
+        )
+
+    best = max(range(len(tried)), key=believed_in)
     segments, found = [], []
     for line, row, path in zip(lines, rows, tried[best], strict=True):
-        believed = belief[best, path]
-        needed = np.where(apart([line[i - row[0]] for i in path]), ALONE, CHARACTER)
-        kept = path[believed > needed] if believed.mean() > LINE else path[:0]
-        if len(kept):
-            segments.append([line[i - row[0]] for i in kept])
-            found.append(probabilities[best, kept])
+        chosen, believed = [line[k] for k in path], belief[best, row[path]]
+        if believed.mean() <= LINE:
+            continue
+        kept = believed > np.where(apart(chosen), ALONE, CHARACTER)
+        if kept.any():
+            segments.append(list(itertools.compress(chosen, kept)))
+            found.append(probabilities[best, row[path][kept]])
     return segments, found
 
 

@@ -7,7 +7,7 @@ from visionkit.reader.pieces import Labels, Piece, shrink
 
 def chain(pieces: list[Piece], height: float, labels: Labels) -> list[list[Piece]]:
     """Pieces that stand side by side, chained into lines; lines from top to bottom, pieces from left to right."""
-    whole = [p for p in pieces if (p.height > 0.5 * height or p.width > 0.6 * height) and p.height < 1.55 * height]
+    whole = [p for p in pieces if is_whole(p, height)]
     lines: list[list[Piece]] = []
     for piece in sorted(whole, key=lambda p: p.span[0]):
         line = nearest_line(lines, piece, height)
@@ -16,14 +16,17 @@ def chain(pieces: list[Piece], height: float, labels: Labels) -> list[list[Piece
         else:
             line.append(piece)
     lines = rejoin(lines, height)
-    for piece in pieces:
-        if piece in whole:
-            continue
+    for piece in (p for p in pieces if not is_whole(p, height)):
         for part in cut_between(lines, piece, labels):
             add_to_closest(lines, part, height)
     for line in lines:
         line.sort(key=lambda p: p.span[0])
     return sorted(lines, key=lambda line: float(np.median([p.middle for p in line])))
+
+
+def is_whole(piece: Piece, height: float) -> bool:
+    """Whether a piece is as large as a character of one line, so that it may tell where the line runs."""
+    return (piece.height > 0.5 * height or piece.width > 0.6 * height) and piece.height < 1.55 * height
 
 
 def nearest_line(lines: list[list[Piece]], piece: Piece, height: float) -> list[Piece] | None:

@@ -1,5 +1,6 @@
 """The parts that a page's ink comes in: pieces that hang together, and candidates for characters made of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -40,6 +41,12 @@ class Piece:
         return (self.span[1] + self.span[3]) / 2
 
 
+def extent(pieces: Iterable[Piece]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of some pieces together, in the level frame."""
+    left, top, right, bottom = zip(*(piece.span for piece in pieces), strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
 @dataclass(frozen=True)
 class Segment:
     """A candidate for a character: the atoms `start` to `end` of its line, made of these pieces."""
@@ -58,12 +65,12 @@ class Segment:
     @property
     def left(self) -> float:
         """Where it begins along the line."""
-        return min(piece.span[0] for piece in self.pieces)
+        return extent(self.pieces)[0]
 
     @property
     def right(self) -> float:
         """Where it ends along the line."""
-        return max(piece.span[2] for piece in self.pieces)
+        return extent(self.pieces)[2]
 
 
 def shrink(piece: Piece, window: Window, labels: Labels) -> Piece:
