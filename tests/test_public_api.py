@@ -16,7 +16,8 @@ NAMES = {
         to_gray write
         """,
     "visionkit.blocks": """
-        Block BottleneckBlock ClassifierHead ConvBNAct DropPath LocalResponseNorm Residual ResidualBlock Stage
+        Block BottleneckBlock ClassifierHead ConvBNAct DenseBlock DenseLayer DepthwiseConvBNAct DepthwiseSeparable
+        DropPath InvertedResidual LocalResponseNorm Residual ResidualBlock SqueezeExcite Stage Transition XceptionBlock
         """,
     "visionkit.models": "ModelOptions create glyph_resnet lenet5 list_models load_weights zfnet",
     "visionkit.reader": "Character Reader Reading load",

@@ -16,21 +16,32 @@ that holds some loads again.
 """
 
 from visionkit.blocks._block import Block
+from visionkit.blocks.attention import SqueezeExcite
 from visionkit.blocks.compose import Residual, Stage
-from visionkit.blocks.conv import ConvBNAct
+from visionkit.blocks.conv import ConvBNAct, DepthwiseConvBNAct
+from visionkit.blocks.dense import DenseBlock, DenseLayer, Transition
 from visionkit.blocks.drop import DropPath
 from visionkit.blocks.head import ClassifierHead
 from visionkit.blocks.norm import LocalResponseNorm
 from visionkit.blocks.residual import BottleneckBlock, ResidualBlock
+from visionkit.blocks.separable import DepthwiseSeparable, InvertedResidual, XceptionBlock
 
 __all__ = [
     "Block",
     "BottleneckBlock",
     "ClassifierHead",
     "ConvBNAct",
+    "DenseBlock",
+    "DenseLayer",
+    "DepthwiseConvBNAct",
+    "DepthwiseSeparable",
     "DropPath",
+    "InvertedResidual",
     "LocalResponseNorm",
     "Residual",
     "ResidualBlock",
+    "SqueezeExcite",
     "Stage",
+    "Transition",
+    "XceptionBlock",
 ]

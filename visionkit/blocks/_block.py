@@ -12,8 +12,8 @@ from visionkit._errors import ArgumentError
 from visionkit.blocks import _checks
 from visionkit.blocks._checks import Shape
 
-# What keras.Layer itself takes; everything else must be an argument of the block.
-_LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer")
+# What keras.Layer and Block take; everything else must be an argument of the block.
+_LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "names")
 
 # Papers and lectures say Xavier where Keras says Glorot.
 _ALIASES = {"xavier_uniform": "glorot_uniform", "xavier_normal": "glorot_normal"}
@@ -26,6 +26,11 @@ class Block(keras.Layer):  # type: ignore[misc]
     them from ``chain`` in the order in which the input passes through them. Building, output shape, call, config and
     the check of argument names come from here; a block that is no chain overrides ``build``,
     ``compute_output_shape`` and ``call``.
+
+    Args:
+        names: other names for inner layers, by the suffix that they have by default: ``{"conv": "stem"}`` for the layer
+            that would be called ``<name of the block>_conv``.
+        **kwargs: name, dtype, trainable.
 
     Example:
 
@@ -53,9 +58,19 @@ class Block(keras.Layer):  # type: ignore[misc]
         object.__setattr__(block, "_arguments", MappingProxyType(arguments))
         return block
 
+    def __init__(self, *, names: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._names = MappingProxyType(dict(names or {}))
+
     def child(self, suffix: str) -> dict[str, Any]:
         """The name (the block's own plus a suffix) and the type that a child layer is made with."""
-        return {"name": f"{self.name}_{suffix}", "dtype": self.dtype_policy}
+        return {"name": self._names.get(suffix, f"{self.name}_{suffix}"), "dtype": self.dtype_policy}
+
+    def part(self, suffix: str) -> dict[str, Any]:
+        """The same for a child that is a block, which is also told the names of its own children."""
+        start = f"{suffix}_"
+        names = {key.removeprefix(start): name for key, name in self._names.items() if key.startswith(start)}
+        return self.child(suffix) | ({"names": names} if names else {})
 
     def chain(self) -> list[keras.Layer | None]:
         """The children in the order in which the input passes through them; None stands for nothing."""

@@ -43,6 +43,13 @@ def number(where: str, argument: str, value: object, *, above: float = -math.inf
     return float(value.__float__())
 
 
+def flag(where: str, argument: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ArgumentError(f"{where}: expected {argument} to be True or False, got {describe(value)}")
+    return value
+
+
 def known(where: str, given: Iterable[str], names: Iterable[str]) -> None:
     """No argument but these: a misspelt one is an error that offers the nearest."""
     names = sorted(set(names))

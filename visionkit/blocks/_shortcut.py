@@ -20,6 +20,7 @@ class Shortcut(Block):
 
     add: keras.Layer
     shares_before = False
+    shortcut_first = True  # in the sum; the order of weights in official files follows from it
 
     def before(self) -> Chain:
         """What the input passes on its way to the branch."""
@@ -42,7 +43,7 @@ class Shortcut(Block):
         branch = build_all(self.branch_chain(), ready)
         shortcut = build_all(self.shortcut_chain(), ready if self.shares_before else input_shape)
         total = self._sum_shape(branch, shortcut)
-        self.add.build([branch, shortcut])
+        self.add.build(self._in_order(branch, shortcut))
         build_all(self.after(), total)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -55,7 +56,10 @@ class Shortcut(Block):
         ready = run(self.before(), inputs, training)
         branch = run(self.branch_chain(), ready, training)
         shortcut = run(self.shortcut_chain(), ready if self.shares_before else inputs, training)
-        return run(self.after(), self.add([branch, shortcut]), training)
+        return run(self.after(), self.add(self._in_order(branch, shortcut)), training)
+
+    def _in_order(self, branch: Any, shortcut: Any) -> list[Any]:
+        return [shortcut, branch] if self.shortcut_first else [branch, shortcut]
 
     def _sum_shape(self, branch: Shape, shortcut: Shape) -> Shape:
         pairs = list(zip(branch, shortcut, strict=False))

@@ -4,12 +4,12 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
 
-from visionkit._errors import ArgumentError, describe
+from visionkit._errors import ArgumentError, describe, one_of
 from visionkit.blocks import _checks
 from visionkit.blocks._block import Block, to_config
 from visionkit.blocks._shortcut import Chain, Shortcut
@@ -64,7 +64,7 @@ class Residual(Shortcut):
 
 @keras.saving.register_keras_serializable("visionkit")
 class Stage(Block):
-    """Equal blocks one after the other; the first one strides, the rest repeat.
+    """Equal blocks one after the other; one strides, as a rule the first, and the rest repeat.
 
     Input and output are the first block's input and the last one's output. A stage named ``conv2`` holds
     ``conv2_block1``, ``conv2_block2`` and so on, in ``blocks``.
@@ -73,7 +73,9 @@ class Stage(Block):
         block: what makes a block: a layer class, or a function, called as ``block(strides=..., name=..., dtype=...,
             **options)``. Or a list of layers that are the blocks.
         depth: how many blocks; not given with a list.
-        strides: of the first block; one integer, or two for height and width.
+        strides: of the block that strides; one integer, or two for height and width.
+        strides_in: which block that is, the "first" or the "last" (as in Keras' ResNet V2).
+        drop_path: passed to each block; or a list with a rate for each of them, such as rising ones.
         name, dtype, trainable: as for every Keras layer.
         **options: passed to each block.
 
@@ -92,6 +94,8 @@ class Stage(Block):
         depth: int | None = None,
         *,
         strides: int | tuple[int, int] = 1,
+        strides_in: Literal["first", "last"] = "first",
+        drop_path: float | Sequence[float] | None = None,
         name: str | None = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -99,12 +103,16 @@ class Stage(Block):
     ) -> None:
         super().__init__(name=name, dtype=dtype, trainable=trainable)
         steps = _checks.size("Stage", "strides", strides)
+        if strides_in not in ("first", "last"):
+            raise one_of("Stage", "strides_in", strides_in, ["first", "last"])
         if isinstance(block, list | tuple):
-            given = {"depth": depth, **options} if depth is not None else options
-            if given or max(steps) > 1:
+            beside = {"depth": depth, "drop_path": drop_path}
+            given = [*options, *(name for name, value in beside.items() if value is not None)]
+            given += ["strides"] * (max(steps) > 1) + ["strides_in"] * (strides_in == "last")
+            if given:
                 raise ArgumentError(
-                    "Stage: expected nothing beside a list of ready layers, "
-                    f"got {', '.join(sorted(given)) or 'strides'}; give the layers their options themselves"
+                    f"Stage: expected nothing beside a list of ready layers, got {', '.join(sorted(given))}; "
+                    "give the layers their options themselves"
                 )
             self.blocks = _layers("Stage", "block", block)
             return
@@ -117,9 +125,15 @@ class Stage(Block):
         if max(steps) > 1 and not takes_strides:
             raise ArgumentError(f"Stage: {getattr(block, '__name__', block)} takes no strides, got strides={strides}")
         self.blocks = []
-        for number in range(1, _checks.positive("Stage", "depth", depth) + 1):
-            striding = {"strides": steps if number == 1 else (1, 1)} if takes_strides else {}
-            made = block(**options, **striding, **self.child(f"block{number}"))
+        depth = _checks.positive("Stage", "depth", depth)
+        strider = 1 if strides_in == "first" else depth
+        rates = list(drop_path) if isinstance(drop_path, list | tuple) else [drop_path] * depth
+        if len(rates) != depth:
+            raise ArgumentError(f"Stage: expected one drop_path or {depth}, got {len(rates)}")
+        for number, rate in enumerate(rates, start=1):
+            striding = {"strides": steps if number == strider else (1, 1)} if takes_strides else {}
+            dropping = {} if rate is None else {"drop_path": rate}
+            made = block(**options, **striding, **dropping, **self.child(f"block{number}"))
             self.blocks.append(_checks.layer("Stage", "what block makes", made))
 
     def chain(self) -> Chain:

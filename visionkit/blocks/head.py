@@ -13,6 +13,7 @@ from visionkit._errors import ArgumentError, describe, one_of
 from visionkit.blocks import _checks
 from visionkit.blocks._block import Block, build_all, initializer, regularizer
 from visionkit.blocks._checks import Shape
+from visionkit.blocks.conv import batch_norm
 
 _POOLINGS = {
     "avg": layers.GlobalAveragePooling2D,
@@ -38,6 +39,8 @@ class ClassifierHead(Block):
         pooling: "avg" or "max" over all places, "flatten" for all values as they are, None for none.
         hidden: widths of the dense layers between pooling and scores.
         hidden_activation: what follows each of them: name, function or layer.
+        hidden_norm: whether batch normalisation follows that and the dropout.
+        hidden_constraint: of the kernels of these layers: any Keras constraint.
         dropout: probability in [0, 1), before the scores and behind each hidden layer.
         activation: name or function; None or "linear" for scores.
         kernel_initializer: of every dense layer: any Keras initialiser; also "xavier_uniform" and "xavier_normal".
@@ -59,6 +62,8 @@ class ClassifierHead(Block):
         pooling: Literal["avg", "max", "flatten"] | None = "avg",
         hidden: Sequence[int] = (),
         hidden_activation: Any = "relu",
+        hidden_norm: bool = False,
+        hidden_constraint: Any = None,
         dropout: float = 0.0,
         activation: Any = "softmax",
         kernel_initializer: Any = "glorot_uniform",
@@ -69,12 +74,15 @@ class ClassifierHead(Block):
         if pooling is not None and pooling not in _POOLINGS:
             raise one_of("ClassifierHead", "pooling", pooling, _POOLINGS)
         self._hidden_activation = MappingProxyType({"activation": hidden_activation})  # not a child; its copies are
+        self._hidden_norm = _checks.flag("ClassifierHead", "hidden_norm", hidden_norm)
+        constraint = _checks.resolved("ClassifierHead", "hidden_constraint", keras.constraints.get, hidden_constraint)
         self._kernel = (kernel_initializer, kernel_regularizer)
         self._rate = _checks.rate("ClassifierHead", "dropout", dropout)
         self.pooling = self._pool(pooling)
         if not isinstance(hidden, list | tuple):
             raise ArgumentError(f"ClassifierHead: expected hidden to be a list of integers, got {describe(hidden)}")
-        self.hidden = [layer for number, units in enumerate(hidden, 1) for layer in self._hidden(f"fc{number}", units)]
+        numbered = enumerate(hidden, start=1)
+        self.hidden = [one for number, units in numbered for one in self._hidden(f"fc{number}", units, constraint)]
         self.dropout = layers.Dropout(self._rate, **self.child("dropout")) if self._rate and not self.hidden else None
         self.predictions = self._dense("predictions", "classes", classes)
         half = self.compute_dtype in ("float16", "bfloat16")
@@ -108,19 +116,21 @@ class ClassifierHead(Block):
         suffix = pooling if pooling == "flatten" else f"{pooling}_pool"
         return _POOLINGS[pooling](data_format="channels_last", **self.child(suffix))
 
-    def _hidden(self, suffix: str, units: int) -> list[keras.Layer]:
+    def _hidden(self, suffix: str, units: int, constraint: Any) -> list[keras.Layer]:
         made = [
-            self._dense(suffix, "hidden", units),
+            self._dense(suffix, "hidden", units, constraint),
             self.activation_layer(self._hidden_activation["activation"], f"{suffix}_activation"),
             layers.Dropout(self._rate, **self.child(f"{suffix}_dropout")) if self._rate else None,
+            batch_norm(self, f"{suffix}_bn") if self._hidden_norm else None,
         ]
         return [layer for layer in made if layer is not None]
 
-    def _dense(self, suffix: str, argument: str, units: int) -> keras.Layer:
+    def _dense(self, suffix: str, argument: str, units: int, constraint: Any = None) -> keras.Layer:
         where, (kernel_initializer, kernel_regularizer) = "ClassifierHead", self._kernel
         return layers.Dense(
             _checks.positive(where, argument, units),
             kernel_initializer=initializer(where, kernel_initializer),
             kernel_regularizer=regularizer(where, kernel_regularizer),
+            kernel_constraint=constraint,
             **self.child(suffix),
         )

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from visionkit._errors import ArgumentError, describe, one_of
+from visionkit._errors import ArgumentError, one_of
 from visionkit.blocks import _checks
 from visionkit.blocks._block import shape_after
 from visionkit.blocks._checks import Shape
 from visionkit.blocks._shortcut import Chain, Shortcut
+from visionkit.blocks.attention import SqueezeExcite
 from visionkit.blocks.conv import ConvBNAct, batch_norm, conv2d
 from visionkit.blocks.drop import DropPath
 
@@ -35,6 +36,9 @@ class _Unit(Shortcut):
         *,
         strides: int | tuple[int, int] = 1,
         preactivation: bool = False,
+        shortcut: Literal["conv", "pad"] = "conv",
+        dilation_rate: int | tuple[int, int] = 1,
+        se_ratio: float = 0.0,
         drop_path: float = 0.0,
         activation: Any = "relu",
         padding: Literal["same", "symmetric"] = "same",
@@ -49,11 +53,13 @@ class _Unit(Shortcut):
         where = type(self).__name__
         if padding not in ("same", "symmetric"):
             raise one_of(where, "padding", padding, ["same", "symmetric"])
-        if not isinstance(preactivation, bool):
-            raise ArgumentError(f"{where}: expected preactivation to be True or False, got {describe(preactivation)}")
+        if shortcut not in ("conv", "pad"):
+            raise one_of(where, "shortcut", shortcut, ["conv", "pad"])
         self.filters = _checks.positive(where, "filters", filters)
         self.strides = _checks.size(where, "strides", strides)
-        self.preactivation = preactivation
+        self.preactivation = _checks.flag(where, "preactivation", preactivation)
+        self.pads_shortcut = shortcut == "pad"
+        self.dilation = _checks.size(where, "dilation_rate", dilation_rate)
         conv = {
             "use_bias": use_bias,
             "kernel_initializer": kernel_initializer,
@@ -66,46 +72,64 @@ class _Unit(Shortcut):
         self._act = MappingProxyType({"padding": padding, "activation": activation})
         self.preact_norm = batch_norm(self, "preact_bn", **norm) if preactivation else None
         self.preact_activation = self.activation_layer(activation, "preact_relu") if preactivation else None
+        ratio = _checks.number(where, "se_ratio", se_ratio, above=-1e-9)
+        self.se = SqueezeExcite(ratio, **self.part("se")) if ratio else None
         rate = _checks.rate(where, "drop_path", drop_path)
         self.drop_path = DropPath(rate, **self.child("drop_path")) if rate else None
-        self.shortcut: keras.Layer | None = None  # made when the number of input channels is known
+        self.shortcut: list[keras.Layer] = []  # made when the number of input channels is known
         self.add = layers.Add(**self.child("out" if preactivation else "add"))
         self.activation = None if preactivation else self.activation_layer(activation, "out")
 
-    def inner(self, suffix: str, kernel_size: int, *, strides: Any = 1) -> keras.Layer:
+    def inner(self, suffix: str, kernel_size: int, *, strides: Any = 1, dilation_rate: Any = 1) -> keras.Layer:
         """A convolution inside of the branch, normalised and activated."""
         # Under pre-activation a bias is only for the convolutions without normalisation behind them.
         bias = self._conv["use_bias"] and not self.preactivation
         options = {**self._conv, **self._norm, **self._act, "use_bias": bias}
-        return ConvBNAct(self.filters, kernel_size, strides=strides, **options, **self.child(suffix))
+        spacing = {"strides": strides, "dilation_rate": dilation_rate}
+        return ConvBNAct(self.filters, kernel_size, **spacing, **options, **self.part(suffix))
 
-    def outer(self, suffix: str, kernel_size: int, *, strides: Any = 1) -> keras.Layer:
+    def outer(self, suffix: str, kernel_size: int, *, strides: Any = 1, dilation_rate: Any = 1) -> keras.Layer:
         """A convolution that ends in the sum: normalised, not activated; under pre-activation neither."""
         filters = self.filters * self.expansion
+        spacing = {"strides": strides, "dilation_rate": dilation_rate}
         if self.preactivation:
-            return conv2d(self, f"{suffix}_conv", filters, kernel_size, strides=strides, **self._conv)
+            return conv2d(self, f"{suffix}_conv", filters, kernel_size, **spacing, **self._conv)
         options = {**self._conv, **self._norm, **self._act, "activation": None}
-        return ConvBNAct(filters, kernel_size, strides=strides, **options, **self.child(suffix))
+        return ConvBNAct(filters, kernel_size, **spacing, **options, **self.part(suffix))
 
     def before(self) -> Chain:
         return [self.preact_norm, self.preact_activation]
 
     def shortcut_chain(self) -> Chain:
-        return [self.shortcut]
+        return list(self.shortcut)
 
     def after(self) -> Chain:
         return [self.activation]
 
     def build(self, input_shape: Shape) -> None:
-        channels = _checks.image_shape(self.name, input_shape)[-1]
-        widens, strides = channels != self.filters * self.expansion, max(self.strides) > 1
-        if widens or (strides and not self.preactivation):
-            self.shortcut = self.outer("0", 1, strides=self.strides)
+        channels = _checks.image_shape(self.name, input_shape)[-1] or 0
+        filters, strides = self.filters * self.expansion, max(self.strides) > 1
+        projects = channels != filters or (strides and not self.preactivation)
+        if projects and not self.pads_shortcut:
+            self.shortcut = [self.outer("0", 1, strides=self.strides)]
             self.shares_before = self.preactivation
-        elif strides:
-            pool = layers.MaxPooling2D(1, strides=self.strides, data_format="channels_last", **self.child("0_pool"))
-            self.shortcut = pool
+        elif projects or strides:
+            self.shortcut = self._identity(channels, filters)
         super().build(input_shape)
+
+    def _identity(self, channels: int, filters: int) -> list[keras.Layer]:
+        """Every second place, and zeros in the channels that the input lacks (option A of the paper)."""
+        if channels > filters:
+            raise ArgumentError(
+                f'{self.name}: expected at most {filters} channels with shortcut="pad", which cannot lessen them, '
+                f'got {channels}; use shortcut="conv"'
+            )
+        pool = layers.MaxPooling2D(1, strides=self.strides, data_format="channels_last", **self.child("0_pool"))
+        before, after = (filters - channels) // 2, (filters - channels + 1) // 2
+        # Read as channels first, the last axis is a spatial one: this pads the channels.
+        zeros = ((0, 0), (before, after))
+        pad = layers.ZeroPadding2D(zeros, data_format="channels_first", **self.child("0_pad"))
+        return [pool] * (max(self.strides) > 1) + [pad] * (channels < filters)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         # The shortcut is made to fit the branch, whose shape can be told before the shortcut is there.
@@ -118,7 +142,7 @@ class ResidualBlock(_Unit):
     """Two 3x3 convolutions with a shortcut around them, the block of ResNet-18 and -34.
 
     Input (N, H, W, C), any float type. Output (N, ceil(H / strides), ceil(W / strides), filters). The shortcut is the
-    identity where the shape stays, a 1x1 convolution (option B of the paper) where it does not. A block named
+    identity where the shape stays, else what ``shortcut`` says. A block named
     ``conv2_block1`` holds ``conv2_block1_1_conv``, ``_1_bn``, ``_1_relu``, ``_2_conv``, ``_2_bn``, ``_add``, ``_out``,
     and ``_0_conv`` and ``_0_bn`` in a shortcut that is not the identity.
 
@@ -127,6 +151,10 @@ class ResidualBlock(_Unit):
         strides: of the first convolution and of the shortcut.
         preactivation: normalise and activate before each convolution instead of behind it (He et al. 2016); nothing
             follows the sum. The name ``_out`` is then the sum's.
+        shortcut: where the shape changes, "conv" for a 1x1 convolution (option B of the paper), or "pad" for every
+            ``strides``-th place and zeros in the additional channels, which has no weights (option A).
+        dilation_rate: of the 3x3 convolutions; but of the second only, where the first one strides.
+        se_ratio: width of a squeeze-excite at the end of the branch, as a share of its channels; 0 for none.
         drop_path: probability in [0, 1) that a sample skips the branch while training.
         activation: name, function or layer.
         padding: "same", or "symmetric" as in PyTorch; see ConvBNAct.
@@ -147,11 +175,12 @@ class ResidualBlock(_Unit):
 
     def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(filters, **kwargs)
-        self.conv1 = self.inner("1", 3, strides=self.strides)
-        self.conv2 = self.outer("2", 3)
+        first = 1 if max(self.strides) > 1 else self.dilation
+        self.conv1 = self.inner("1", 3, strides=self.strides, dilation_rate=first)
+        self.conv2 = self.outer("2", 3, dilation_rate=self.dilation)
 
     def branch_chain(self) -> Chain:
-        return [self.conv1, self.conv2, self.drop_path]
+        return [self.conv1, self.conv2, self.se, self.drop_path]
 
 
 @keras.saving.register_keras_serializable("visionkit")
@@ -166,7 +195,8 @@ class BottleneckBlock(_Unit):
         expansion: how many times as many the last one gives.
         strides_on: which convolution strides, the first "1x1" (the paper, Keras) or the "3x3" (Keras' ResNet V2, and
             the "v1.5" of PyTorch, which costs 6 % more and is a little more accurate).
-        **kwargs: strides, preactivation, drop_path, activation, padding, use_bias, momentum, epsilon,
+        **kwargs: strides, preactivation, shortcut, dilation_rate (of the 3x3 convolution, which then cannot stride),
+            se_ratio, drop_path, activation, padding, use_bias, momentum, epsilon,
             kernel_initializer, kernel_regularizer as in ResidualBlock; name, dtype, trainable.
 
     Raises:
@@ -188,8 +218,8 @@ class BottleneckBlock(_Unit):
         self.expansion = _checks.positive("BottleneckBlock", "expansion", expansion)
         first, second = (self.strides, 1) if strides_on == "1x1" else (1, self.strides)
         self.conv1 = self.inner("1", 1, strides=first)
-        self.conv2 = self.inner("2", 3, strides=second)
+        self.conv2 = self.inner("2", 3, strides=second, dilation_rate=self.dilation)
         self.conv3 = self.outer("3", 1)
 
     def branch_chain(self) -> Chain:
-        return [self.conv1, self.conv2, self.conv3, self.drop_path]
+        return [self.conv1, self.conv2, self.conv3, self.se, self.drop_path]

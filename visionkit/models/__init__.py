@@ -5,11 +5,88 @@
 ['images', 'rescaling', 'stem', 'conv2', 'conv3', 'conv4', 'head']
 """
 
+from visionkit.models.alexnet import alexnet
 from visionkit.models.assemble import ModelOptions
 from visionkit.models.catalog import create, list_models
+from visionkit.models.convnet import cifar_convnet, small_convnet
+from visionkit.models.densenet import densenet121, densenet169, densenet201
+from visionkit.models.efficientnet import (
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
 from visionkit.models.glyph import glyph_resnet
 from visionkit.models.lenet import lenet5
+from visionkit.models.mobilenet import mobilenet
+from visionkit.models.mobilenet_v2 import mobilenet_v2
+from visionkit.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from visionkit.models.resnet import (
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet50v2,
+    resnet101,
+    resnet101v2,
+    resnet152,
+    resnet152v2,
+)
+from visionkit.models.resnet_cifar import (
+    resnet20_cifar,
+    resnet32_cifar,
+    resnet44_cifar,
+    resnet56_cifar,
+    resnet110_cifar,
+)
+from visionkit.models.vgg import vgg16, vgg19
 from visionkit.models.weights import load_weights
+from visionkit.models.xception import xception
 from visionkit.models.zfnet import zfnet
 
-__all__ = ["ModelOptions", "create", "glyph_resnet", "lenet5", "list_models", "load_weights", "zfnet"]
+__all__ = [
+    "ModelOptions",
+    "alexnet",
+    "cifar_convnet",
+    "create",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+    "glyph_resnet",
+    "lenet5",
+    "list_models",
+    "load_weights",
+    "mobilenet",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "mobilenet_v3_small",
+    "resnet18",
+    "resnet20_cifar",
+    "resnet32_cifar",
+    "resnet34",
+    "resnet44_cifar",
+    "resnet50",
+    "resnet50v2",
+    "resnet56_cifar",
+    "resnet101",
+    "resnet101v2",
+    "resnet110_cifar",
+    "resnet152",
+    "resnet152v2",
+    "small_convnet",
+    "vgg16",
+    "vgg19",
+    "xception",
+    "zfnet",
+]

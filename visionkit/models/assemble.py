@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 
 import keras
 from keras import layers
 
-from visionkit._errors import ArgumentError, ModelError, VisionkitError, describe, one_of
+from visionkit._errors import ArgumentError, VisionkitError, describe, one_of
 from visionkit.blocks import ClassifierHead, _checks
+from visionkit.models.official import imagenet_file
 from visionkit.models.preprocessing import scaling
 from visionkit.models.weights import load_weights
 
@@ -18,7 +20,8 @@ class ModelOptions(TypedDict, total=False):
 
     input_shape: (H, W, C) of the images; a size may be None where the head allows it.
     classes: number of classes.
-    weights: None for random ones, or the path of a ``.weights.h5`` or ``.keras`` file.
+    weights: None for random ones; "imagenet" for the official ones of Keras Applications, downloaded once; or the path
+        of a file, see ``load_weights``.
     include_top: whether the model ends in its classifier; without, in feature maps.
     pooling: "avg" or "max" over the feature maps: without top what the model ends in, with top instead of the
         family's own.
@@ -51,6 +54,7 @@ _DEFAULTS = ModelOptions(
 )
 
 Body = Callable[[Any], Any]
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def assemble(
@@ -58,12 +62,11 @@ def assemble(
     body: Body,
     options: Mapping[str, Any],
     *,
-    defaults: ModelOptions,
+    defaults: ModelOptions = ModelOptions(),  # noqa: B008 -- never changed
     preprocessing: str,
-    head_pooling: Literal["avg", "max", "flatten"] = "avg",
-    hidden: tuple[int, ...] = (),
-    hidden_activation: Any = "relu",
+    head: Mapping[str, Any] = _NOTHING,
     own: Collection[str] = (),
+    official: Mapping[str, Any] = _NOTHING,
 ) -> keras.Model:
     """Make a model of a family from its body, which maps the scaled images to feature maps.
 
@@ -73,12 +76,14 @@ def assemble(
         options: what the caller gave: ``ModelOptions``.
         defaults: the options in which the family differs from ImageNet's (224, 224, 3) and 1000 classes.
         preprocessing: the name of the family's scaling.
-        head_pooling, hidden, hidden_activation: of the family's head; see ``blocks.ClassifierHead``.
+        head: what the family's head has beside classes, dropout and activation; see ``blocks.ClassifierHead``.
         own: names of the arguments that only this family has, for the message about an unknown one.
+        official: what the name of the file of ImageNet weights depends on, such as ``alpha``.
 
     Raises:
         ArgumentError: an unknown option (the message names the nearest), or a bad value.
         ModelError: weights that do not fit, or "imagenet" where no such weights exist.
+        FileError: weights that cannot be read or downloaded.
     """
     _checks.known(family, options, (*ModelOptions.__annotations__, *own))
     settings: dict[str, Any] = {**_DEFAULTS, "name": family, **defaults, **options}
@@ -86,13 +91,14 @@ def assemble(
     if settings["pooling"] not in (None, "avg", "max"):
         raise one_of(family, "pooling", settings["pooling"], ["avg", "max"])
     for flag in ("include_top", "include_preprocessing"):
-        if not isinstance(settings[flag], bool):
-            raise ArgumentError(f"{family}: expected {flag} to be True or False, got {describe(settings[flag])}")
-    if settings["weights"] == "imagenet":
-        raise ModelError(f"{family}: there are no ImageNet weights for it; give weights=None or a path")
+        _checks.flag(family, flag, settings[flag])
+    weights = settings["weights"]
+    if weights == "imagenet":
+        with_head = settings["include_top"] and settings["classes"] == _DEFAULTS["classes"]
+        weights = imagenet_file(family, include_top=with_head, size=(height, width), **official)
 
     images = keras.Input((height, width, channels), name="images")
-    x = scaling(preprocessing, channels)(images) if settings["include_preprocessing"] else images
+    x = scaling(preprocessing, images) if settings["include_preprocessing"] else images
     too_small = ArgumentError(
         f"{family}: expected larger images, got input_shape={(height, width, channels)}; "
         "give larger ones, or the option for small images where the family has one"
@@ -106,23 +112,28 @@ def assemble(
     if 0 in x.shape:  # Keras up to 3.12 builds such a model without a word
         raise too_small
     if settings["include_top"]:
-        head = ClassifierHead(
-            settings["classes"],
-            pooling=settings["pooling"] or head_pooling,
-            hidden=hidden,
-            hidden_activation=hidden_activation,
-            dropout=settings["dropout"],
-            activation=settings["classifier_activation"],
-            name="head",
-        )
-        x = head(x)
+        pooling = {"pooling": settings["pooling"]} if settings["pooling"] else {}
+        activation = settings["classifier_activation"]
+        end = {**head, **pooling, "dropout": settings["dropout"], "activation": activation, "name": "head"}
+        x = ClassifierHead(settings["classes"], **end)(x)
     elif settings["pooling"]:
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[settings["pooling"]]
         x = pool(data_format="channels_last", name=f"{settings['pooling']}_pool")(x)
     model = keras.Model(images, x, name=settings["name"])
-    if settings["weights"] is not None:
-        load_weights(model, settings["weights"])
+    if weights is not None:
+        load_weights(model, weights)
     return model
+
+
+def split(options: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options that only one family has, completed by its defaults, and the rest.
+
+    >>> split({"alpha": 0.5, "classes": 3}, {"alpha": 1.0, "stem": "imagenet"})
+    ({'alpha': 0.5, 'stem': 'imagenet'}, {'classes': 3})
+    """
+    return {**own, **{key: options[key] for key in own if key in options}}, {
+        key: value for key, value in options.items() if key not in own
+    }
 
 
 def _input_shape(family: str, value: Any) -> tuple[int | None, int | None, int]:

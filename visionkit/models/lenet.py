@@ -49,6 +49,17 @@ class Subsampling(Block):
         """Average, scale, shift."""
         return self.pool(inputs) * self.coefficient + self.bias
 
+    def stock(self) -> list[keras.Layer]:
+        """Stock layers that do the same; see ``inline``."""
+        pool = layers.AveragePooling2D.from_config(self.pool.get_config())
+        scale = layers.DepthwiseConv2D(
+            1, data_format="channels_last", name=self.name, dtype=self.dtype_policy, trainable=self.trainable
+        )
+        scale.build((None, None, None, self.coefficient.shape[0]))
+        scale.kernel.assign(ops.reshape(self.coefficient, scale.kernel.shape))
+        scale.bias.assign(self.bias)
+        return [pool, scale]
+
 
 @keras.saving.register_keras_serializable("visionkit")
 class TableConv2D(Block):
@@ -94,10 +105,23 @@ class TableConv2D(Block):
         return (input_shape[0], height, width, len(self.table))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Lay the kernels into a dense one that is zero elsewhere, and convolve."""
-        spread = ops.one_hot(self.places, self.channels * len(self.table), dtype=self.compute_dtype)
-        dense = ops.reshape(ops.matmul(self.kernel, spread), (self.size, self.size, self.channels, len(self.table)))
+        """Convolve with the dense kernel."""
+        dense = self._dense(self.compute_dtype)
         return ops.conv(inputs, dense, padding="valid", data_format="channels_last") + self.bias
+
+    def stock(self) -> list[keras.Layer]:
+        """A stock convolution that does the same, see ``inline``; in training its zeros would not stay zero."""
+        options = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
+        conv = layers.Conv2D(len(self.table), self.size, data_format="channels_last", **options)
+        conv.build((None, None, None, self.channels))
+        conv.kernel.assign(self._dense(self.variable_dtype))
+        conv.bias.assign(self.bias)
+        return [conv]
+
+    def _dense(self, dtype: str) -> Any:
+        """The kernels laid into a dense one that is zero elsewhere."""
+        spread = ops.one_hot(self.places, self.channels * len(self.table), dtype=dtype)
+        return ops.reshape(ops.matmul(self.kernel, spread), (self.size, self.size, self.channels, len(self.table)))
 
 
 def _published(x: Any) -> Any:
@@ -154,8 +178,10 @@ def lenet5(*, variant: Literal["1998", "modern"] = "1998", **options: Unpack[Mod
         options,
         defaults=ModelOptions(input_shape=(32, 32, 1), classes=10),
         preprocessing="lecun",
-        head_pooling="flatten",
-        hidden=(84,),
-        hidden_activation=scaled_tanh if variant == "1998" else "relu",
+        head={
+            "pooling": "flatten",
+            "hidden": (84,),
+            "hidden_activation": scaled_tanh if variant == "1998" else "relu",
+        },
         own=("variant",),
     )

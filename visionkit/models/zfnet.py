@@ -80,7 +80,6 @@ def zfnet(
         options,
         defaults=ModelOptions(dropout=0.5),
         preprocessing="centred",
-        head_pooling="flatten",
-        hidden=tuple(units),
+        head={"pooling": "flatten", "hidden": tuple(units)},
         own=("norm", "stem", "units"),
     )

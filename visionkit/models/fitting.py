@@ -1,0 +1,94 @@
+"""Fit the arrays of a file to a model: what may differ is bridged, everything else is one error."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from visionkit._errors import ModelError
+from visionkit.models.hdf5 import Arrays
+
+
+class Fitted(NamedTuple):
+    """What became of a file's arrays.
+
+    arrays: one for each name of the model.
+    changed: those among them that are not as in the file.
+    note: what was left out; empty if nothing was.
+    """
+
+    arrays: Arrays
+    changed: Arrays
+    note: str
+
+
+def fit(model: str, own: Mapping[str, "np.ndarray"], found: Arrays, *, is_head: Callable[[str], bool]) -> Fitted:  # type: ignore[type-arg]
+    """Fit arrays found in a file to those that a model has.
+
+    Args:
+        model: name of the model, for messages.
+        own: the model's arrays by name; of those that the file does not replace they stay.
+        found: the file's arrays, by the same names.
+        is_head: whether a name is one of the classifier's.
+
+    Raises:
+        ModelError: names are missing or superfluous, or shapes differ; the message says which.
+    """
+    own_head, found_head = ({name for name in names if is_head(name)} for names in (own, found))
+    changed, kept, faults = {}, set(), []
+    note = ""
+    if own_head and not found_head:
+        kept, note = own_head, "the file has no classifier; that of the model stays as it was"
+    elif found_head and not own_head:
+        note = "the file's classifier is left out, because the model has none"
+    for name, array in own.items():
+        if name in kept:
+            changed[name] = array
+        elif name not in found:
+            faults.append(f"missing {name} of shape {array.shape}")
+        elif found[name].shape != array.shape:
+            other = found[name]
+            if name in own_head and _other_classes(array.shape, other.shape):
+                changed[name] = array
+                classes = f"{other.shape[-1]} classes, not {array.shape[-1]}"
+                note = f"the file is for {classes}; all but the layer that tells them apart is loaded"
+            elif (bridged := _bridged(name, array.shape, other)) is not None:
+                changed[name] = bridged
+            else:
+                faults.append(f"{name}: expected shape {array.shape}, got {other.shape}")
+    left = found.keys() - own.keys() - (set() if own_head else found_head)
+    faults += [f"not in the model: {name} of shape {found[name].shape}" for name in found if name in left]
+    if sum(1 for name in changed if name not in own_head and changed[name].ndim == 4) > 1:
+        faults += [f"{name}: {found[name].shape[2]} channels instead of {changed[name].shape[2]}" for name in changed]
+    if faults:
+        more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
+        raise ModelError(
+            f"load_weights: the file does not fit {model}; nothing was loaded: {'; '.join(faults[:10])}{more}"
+        )
+    return Fitted({name: changed.get(name, found.get(name)) for name in own}, changed, note)  # type: ignore[misc]
+
+
+def _other_classes(own: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return len(own) == len(other) and own[:-1] == other[:-1]
+
+
+def _bridged(name: str, shape: tuple[int, ...], array: "np.ndarray") -> "np.ndarray | None":  # type: ignore[type-arg]
+    """The array in another shape where that means the same, else None."""
+    if array.ndim == 4 and array.shape == (1, 1, *shape):  # a classifier that is a 1x1 convolution
+        return array.reshape(shape)
+    if len(shape) == array.ndim == 4 and shape[:2] + shape[3:] == array.shape[:2] + array.shape[3:]:
+        return _channels(array, shape[2])
+    if len(shape) == array.ndim == 1 and "normalization" in name:  # mean and variance of the channels
+        return np.full(shape, array.mean()) if shape[0] == 1 else np.resize(array, shape)
+    return None
+
+
+def _channels(kernel: "np.ndarray", count: int) -> "np.ndarray":  # type: ignore[type-arg]
+    """The kernels of a first convolution for another number of input channels.
+
+    A grey picture gives the same as its three equal channels did; more channels repeat red, green and blue.
+    """
+    given = kernel.shape[2]
+    if count == 1:
+        return kernel.sum(axis=2, keepdims=True)
+    return kernel[:, :, np.arange(count) % given] * (given / count)
