@@ -1,6 +1,8 @@
 """What holds for every model, and the published numbers of each."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,14 +11,10 @@ import pytest
 from visionkit import ArgumentError, FileError, ModelError
 from visionkit.models import create, glyph_resnet, lenet5, list_models, load_weights, zfnet
 
-# The arguments that make each model small enough for a test.
-SMALL = {"zfnet": {"input_shape": (32, 32, 1), "stem": "cifar", "units": (16,), "classes": 5}}
+sys.path.insert(0, str(Path(__file__).parent))
+from sizes import FAMILIES, small
 
-every_model = pytest.mark.parametrize("name", list_models())
-
-
-def small(name, /, **options):
-    return create(name, **{**SMALL.get(name, {}), **options})
+every_model = pytest.mark.parametrize("name", FAMILIES)
 
 
 def images(*shape, seed=0):
@@ -120,19 +118,6 @@ def test_glyph_resnet_reads_the_same_in_opencv(tmp_path):
 
 
 @every_model
-def test_every_model_keeps_its_weights_through_a_file(name, tmp_path):
-    model = small(name)
-    stir(model)
-    x = images(2, *model.input_shape[1:])
-    expected = as_array(model(x))
-    model.save(tmp_path / "model.keras")
-    np.testing.assert_array_equal(as_array(keras.saving.load_model(tmp_path / "model.keras")(x)), expected)
-    model.save_weights(tmp_path / "model.weights.h5")
-    for file in ("model.keras", "model.weights.h5"):
-        np.testing.assert_array_equal(as_array(small(name, weights=tmp_path / file)(x)), expected)
-
-
-@every_model
 def test_a_compiled_models_file_loads_without_its_optimizer(name, tmp_path):
     model = small(name)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -145,11 +130,16 @@ def test_a_compiled_models_file_loads_without_its_optimizer(name, tmp_path):
 @every_model
 def test_scaling_is_the_first_layer_and_may_be_left_out(name):
     model, bare = small(name), small(name, include_preprocessing=False)
-    assert [layer.name for layer in model.layers if layer not in bare.layers][1] == "rescaling"
+    assert model.layers[1].name == "rescaling"
     assert "rescaling" not in [layer.name for layer in bare.layers]
-    bare.set_weights(model.get_weights())
-    x = images(2, *model.input_shape[1:])
-    np.testing.assert_allclose(as_array(bare(model.layers[1](x))), as_array(model(x)), atol=1e-6)
+    own = model.get_weights()
+    bare.set_weights(own[len(own) - len(bare.get_weights()) :])  # EfficientNet's scaling has weights, too
+    scaled = x = images(2, *model.input_shape[1:])
+    for layer in model.layers[1 : len(model.layers) - len(bare.layers) + 1]:
+        scaled = layer(scaled)
+    if any(type(one).__name__ == "Flip" for one in model.operations):
+        scaled = keras.ops.flip(scaled, -1)
+    np.testing.assert_allclose(as_array(bare(scaled)), as_array(model(x)), atol=1e-5)
 
 
 @every_model
@@ -183,7 +173,6 @@ def test_top_pooling_classes_and_names(name):
         ({"include_top": "no"}, "True or False"),
         ({"dropout": 2}, "dropout"),
         ({"classifier_activation": "sotfmax"}, "activation"),
-        ({"weights": "imagenet"}, "no ImageNet weights"),
         ({"weights": "nowhere.weights.h5"}, "no such file"),
     ],
 )
@@ -211,12 +200,12 @@ def test_a_family_names_what_is_wrong(make, message):
         make()
 
 
-@pytest.mark.parametrize("other", [{"classes": 35}, {"depths": (1, 1, 1)}, {"depths": (1, 2, 2)}])
+@pytest.mark.parametrize("other", [{"depths": (1, 1, 1)}, {"depths": (1, 2, 2)}])
 def test_weights_that_do_not_fit_change_nothing(other, tmp_path):
     model = glyph_resnet()
     before = model.get_weights()
     glyph_resnet(**other).save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(ModelError, match=r"nothing was loaded: .*(predictions|blocks)/"):
+    with pytest.raises(ModelError, match=r"nothing was loaded: .*blocks/"):
         load_weights(model, tmp_path / "other.weights.h5")
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -229,7 +218,7 @@ def test_a_file_that_is_none_is_a_file_error(tmp_path):
         with pytest.raises(FileError, match=r"a\."):
             load_weights(model, tmp_path / name)
     (tmp_path / "a.txt").write_text("")
-    with pytest.raises(ArgumentError, match=r"\.weights\.h5 or a \.keras"):
+    with pytest.raises(ArgumentError, match=r"\.h5 or a \.keras"):
         load_weights(model, tmp_path / "a.txt")
 
 

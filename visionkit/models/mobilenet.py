@@ -25,8 +25,8 @@ def _body(alpha: float, output_stride: int) -> Body:
 
     def body(x: Any) -> Any:
         spacing = Spacing("mobilenet", output_stride, [8, 16, 32])
-        names = {"conv": "conv1", "relu6": "conv1_relu"}
-        x = ConvBNAct(max(1, int(32 * alpha)), 3, strides=spacing.next(2)[0], **NORM, names=names, name="conv1")(x)
+        names = {"conv": "conv1", "bn": "conv1_bn", "relu6": "conv1_relu"}
+        x = ConvBNAct(max(1, int(32 * alpha)), 3, strides=spacing.next(2)[0], **NORM, names=names, name="stem")(x)
         for number, (filters, strides) in enumerate(TABLE, start=1):
             stride, dilation = spacing.next(strides)
             # Keras pads after the last row and column only, also where that is one too few for an odd size.
@@ -48,7 +48,7 @@ def mobilenet(
 
     | part           | layers                                               | map of a 224x224 image |
     |----------------|------------------------------------------------------|------------------------|
-    | conv1          | 3x3, 32, strides 2                                   | 112x112x32             |
+    | stem           | 3x3, 32, strides 2                                   | 112x112x32             |
     | block1         | depthwise separable, 64                              | 112x112x64             |
     | block2, 3      | the same, 128, the first one with strides 2          | 56x56x128              |
     | block4, 5      | 256, the first one with strides 2                    | 28x28x256              |

@@ -18,7 +18,8 @@ def _names(prefix: str) -> dict[str, str]:
     """Those of Keras, by which the official weights are found."""
     ends = {"conv": "", "bn": "_BN", "relu6": "_relu"}
     parts = ("expand", "depthwise", "project")
-    return {f"{part}_{end}": f"{prefix}_{part}{suffix}" for part in parts for end, suffix in ends.items()}
+    units = {part: f"{prefix}_{part}_unit" for part in parts}
+    return units | {f"{part}_{end}": f"{prefix}_{part}{suffix}" for part in parts for end, suffix in ends.items()}
 
 
 def _body(alpha: float, drop_path: float, output_stride: int) -> Body:
@@ -28,7 +29,7 @@ def _body(alpha: float, drop_path: float, output_stride: int) -> Body:
     def body(x: Any) -> Any:
         spacing = Spacing("mobilenet_v2", output_stride, [8, 16, 32])
         names = {"conv": "Conv1", "bn": "bn_Conv1", "relu6": "Conv1_relu"}
-        x = ConvBNAct(multiple_of_8(32 * alpha), 3, strides=spacing.next(2)[0], **NORM, names=names, name="Conv1")(x)
+        x = ConvBNAct(multiple_of_8(32 * alpha), 3, strides=spacing.next(2)[0], **NORM, names=names, name="stem")(x)
         number = 0
         for expansion, filters, depth, strides in TABLE:
             for place in range(depth):
@@ -46,8 +47,8 @@ def _body(alpha: float, drop_path: float, output_stride: int) -> Body:
                 )(x)
                 number += 1
         # The last layer is never narrowed: it is what the classifier sees (section 4).
-        names = {"conv": "Conv_1", "relu6": "out_relu"}
-        return ConvBNAct(multiple_of_8(1280 * max(1.0, alpha)), 1, **NORM, names=names, name="Conv_1")(x)
+        names = {"conv": "Conv_1", "bn": "Conv_1_bn", "relu6": "out_relu"}
+        return ConvBNAct(multiple_of_8(1280 * max(1.0, alpha)), 1, **NORM, names=names, name="top")(x)
 
     return body
 
@@ -63,13 +64,13 @@ def mobilenet_v2(
 
     | part            | layers                                                 | map of a 224x224 image |
     |-----------------|--------------------------------------------------------|------------------------|
-    | Conv1           | 3x3, 32, strides 2                                     | 112x112x32             |
+    | stem            | 3x3, 32, strides 2                                     | 112x112x32             |
     | expanded_conv   | inverted residual without expansion, 16                | 112x112x16             |
     | block_1, 2      | inverted residual, expansion 6, 24, strides 2          | 56x56x24               |
     | block_3 ... 5   | the same, 32, strides 2                                | 28x28x32               |
     | block_6 ... 12  | 64, strides 2, then 96                                 | 14x14x96               |
     | block_13 ... 16 | 160, strides 2, then 320                               | 7x7x320                |
-    | Conv_1          | 1x1, 1280                                              | 7x7x1280               |
+    | top             | 1x1, 1280                                              | 7x7x1280               |
     | head            | average, dense, softmax                                | 1000                   |
 
     Args:

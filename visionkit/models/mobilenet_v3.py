@@ -67,7 +67,9 @@ OWN = {"alpha": 1.0, "drop_path": 0.0, "output_stride": 32}
 
 def _names(prefix: str) -> dict[str, str]:
     """Those of Keras, by which the official weights are found."""
-    convs = {f"{part}_conv": f"{prefix}_{part}" for part in ("expand", "depthwise", "project")}
+    units = ("expand", "depthwise", "project")
+    convs = {f"{part}_conv": f"{prefix}_{part}" for part in units} | {part: f"{prefix}_{part}_unit" for part in units}
+    convs |= {f"{part}_bn": f"{prefix}_{part}_bn" for part in units}
     parts = {"squeeze": "avg_pool", "reduce": "conv", "activation": "relu", "expand": "conv_1", "excite": "mul"}
     return convs | {f"se_{part}": f"{prefix}_squeeze_excite_{name}" for part, name in parts.items()}
 
@@ -78,8 +80,8 @@ def _body(name: str, alpha: float, drop_path: float, output_stride: int) -> Body
 
     def body(x: Any) -> Any:
         spacing = Spacing(name, output_stride, [8, 16, 32])
-        names = {"conv": "conv"}
-        x = ConvBNAct(16, 3, strides=spacing.next(2)[0], activation=SWISH, **NORM, names=names, name="conv")(x)
+        names = {"conv": "conv", "bn": "conv_bn"}
+        x = ConvBNAct(16, 3, strides=spacing.next(2)[0], activation=SWISH, **NORM, names=names, name="stem")(x)
         for number, (size, expansion, filters, excite, activation, strides) in enumerate(TABLE[name]):
             stride, dilation = spacing.next(strides)
             block = f"expanded_conv_{number}" if number else "expanded_conv"
@@ -99,8 +101,8 @@ def _body(name: str, alpha: float, drop_path: float, output_stride: int) -> Body
                 **NORM,
                 name=block,
             )(x)
-        filters = multiple_of_8(x.shape[-1] * 6)
-        return ConvBNAct(filters, 1, activation=SWISH, **NORM, names={"conv": "conv_1"}, name="conv_1")(x)
+        filters, names = multiple_of_8(x.shape[-1] * 6), {"conv": "conv_1", "bn": "conv_1_bn"}
+        return ConvBNAct(filters, 1, activation=SWISH, **NORM, names=names, name="top")(x)
 
     return body
 

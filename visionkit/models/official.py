@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py  # type: ignore[import-untyped]
 import keras
 
 from visionkit._errors import ArgumentError, FileError, ModelError
@@ -138,6 +139,9 @@ def _cached(url: str, md5: str | None) -> Path:
         got = Path(keras.utils.get_file(part, url, cache_subdir=str(place.parent), force_download=True))
     except Exception as error:  # Keras raises nothing more exact
         raise FileError(f"imagenet weights: {_what_to_do(url, place)}; the reason: {error}") from error
+    if not h5py.is_hdf5(got):  # such as a page that asks to log in
+        got.unlink()
+        raise FileError(f"imagenet weights: what came from {url} is not an HDF5 file; {_what_to_do(url, place)}")
     found = _md5(got)
     if md5 is not None and found != md5:
         got.unlink()

@@ -19,8 +19,8 @@ def _body(output_stride: int) -> Body:
         spacing = Spacing("xception", output_stride, [8, 16, 32])
         for number, (filters, strides) in enumerate(((32, spacing.next(2)[0]), (64, 1)), start=1):
             name = f"block1_conv{number}"
-            names = {"conv": name, "relu": f"{name}_act"}
-            x = ConvBNAct(filters, 3, strides=strides, padding="valid", names=names, name=name)(x)
+            names = {"conv": name, "bn": f"{name}_bn", "relu": f"{name}_act"}
+            x = ConvBNAct(filters, 3, strides=strides, padding="valid", names=names, name=f"block1_unit{number}")(x)
         for number, (widths, strides) in enumerate(TABLE, start=2):
             stride, dilation = spacing.next(strides)
             options = {"strides": stride, "dilation_rate": dilation, "activate_first": number > 2}
