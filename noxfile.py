@@ -41,6 +41,13 @@ def backends(session: nox.Session, backend: str) -> None:
     session.run("pytest", "-n", "2", "tests/blocks", "tests/models", *session.posargs, env={"KERAS_BACKEND": backend})
 
 
+@nox.session(python=PYTHONS[0])
+def deep(session: nox.Session) -> None:
+    """The whole catalog and all of Keras Applications, also the deepest models: about a quarter of an hour."""
+    session.install("-e", ".", *group("test"))
+    session.run("pytest", "-n", "2", "-m", "", "tests/models/test_catalog.py", "tests/models/test_parity.py")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and form."""

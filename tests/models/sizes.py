@@ -1,5 +1,7 @@
 """The arguments that make each model small enough for a test."""
 
+import pytest
+
 from visionkit.models import create, list_models
 
 _SMALL = {
@@ -35,7 +37,19 @@ FAMILIES = [
     "xception",
     "zfnet",
 ]
-assert set(FAMILIES) <= set(list_models())
+# Those that take longest to build and to run.
+DEEP = {
+    *(f"resnet{depth}{version}" for depth in (101, 152) for version in ("", "v2")),
+    *("resnet56_cifar", "resnet110_cifar", "densenet169", "densenet201"),
+    *(f"efficientnet_b{number}" for number in range(1, 8)),
+}
+assert set(FAMILIES) | DEEP <= set(list_models())
+
+
+def models_marked(names=None):
+    """Names of models as parameters, the deepest ones marked."""
+    deep = pytest.mark.deep
+    return [pytest.param(name, marks=[deep] if name in DEEP else []) for name in names or list_models()]
 
 
 def small(name, /, **options):

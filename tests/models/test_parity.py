@@ -12,7 +12,9 @@ from visionkit.models.trace import traced
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reference import REFERENCES, own_options, pictures, reference_model, save_official
+from sizes import DEEP
 
+MARKED = [pytest.param(name, marks=[pytest.mark.deep] if one.own in DEEP else []) for name, one in REFERENCES.items()]
 HEADS = {"conv_preds": "predictions", "logits": "predictions", "conv_2": "fc1"}
 
 
@@ -24,7 +26,7 @@ def count(weights):
     return sum(int(np.prod(one.shape)) for one in weights)
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("name", MARKED)
 def test_same_outputs_from_an_official_file(name, tmp_path):
     reference = REFERENCES[name]
     theirs = reference_model(reference)
@@ -47,11 +49,9 @@ def test_same_outputs_from_an_official_file(name, tmp_path):
         assert own == other or automatic, "inner layers have the official names, in the official order"
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("name", MARKED)
 def test_same_parameters_without_the_classifier(name):
     reference = REFERENCES[name]
-    if reference.own.startswith(("resnet1", "densenet2", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7")):
-        pytest.skip("long to build, and counted with its classifier above")
     options = {**own_options(reference), "include_top": False}
     assert count(create(reference.own, **options).weights) == reference.no_top
 
