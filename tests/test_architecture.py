@@ -17,13 +17,14 @@ every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PA
 ARROWS = {
     "_errors": set(),
     "_extras": {"_errors"},
+    "_table": set(),
     "__init__": {"_errors", *PARTS},
     "preprocess": {"_errors"},
     "blocks": {"_errors"},
-    "models": {"_errors", "blocks"},
+    "models": {"_errors", "_extras", "_table", "blocks"},
     "reader": {"_errors", "_extras", "preprocess", "models"},
     "_demo": {"preprocess", "reader"},
-    "cli": {"_errors", "__init__", "_demo", "preprocess", "models", "reader"},
+    "cli": {"_errors", "_table", "__init__", "_demo", "preprocess", "models", "reader"},
     "__main__": {"cli"},
 }
 
@@ -33,7 +34,7 @@ AT_ONCE = {
     "reader": {"numpy", "cv2"},
     "_demo": {"numpy", "cv2"},
     "blocks": {"keras"},
-    "models": {"keras", "h5py"},
+    "models": {"h5py", "keras", "numpy"},
 }
 HEAVY = {"keras", "tensorflow", "torch", "jax"}
 

@@ -1,7 +1,9 @@
 """The command line on real files: what it prints where, and its exit status."""
 
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 from visionkit import __version__, _demo, preprocess, reader
 from visionkit.cli import main
+from visionkit.cli.models import FORMATS
 from visionkit.reader.sample import draw_page
 
 ROOT = Path(__file__).parents[1]
@@ -138,6 +141,19 @@ def test_the_charset_and_the_digits_network(pages, capsys):
         (["blur", "missing.png"], "missing.png"),
         (["blur", "{page}", "--method", "sobel"], "invalid choice"),
         (["demo", "--out", "{page}"], "a.png"),
+        (["profile"], "MODEL"),
+        (["profile", "lenet6"], "did you mean 'lenet5'"),
+        (["profile", "missing.keras"], "missing.keras"),
+        (["profile", "{page}"], "expected a .keras file"),
+        (["profile", "glyph_resnet", "--input", "32x32"], "(height, width, channels), got (32, 32)"),
+        (["profile", "glyph_resnet", "--input", "32,32"], "invalid shape"),
+        (["profile", "glyph_resnet", "--input", "0x32x1"], "invalid shape"),
+        (["models", "export"], "MODEL"),
+        (["models", "export", "glyph_resnet"], "--format"),
+        (["models", "export", "glyph_resnet", "--format", "pdf"], "invalid choice"),
+        (["models", "export", "glyph_resnet", "--format", "onnx", "--out", "a.tflite"], "ends in .onnx"),
+        (["models", "export", "glyph_resnet", "--out", "{folder}/missing/a.keras"], "does not exist"),
+        (["models", "export", "glyph_resnet", "--out", "a.keras", "--weights", "none.keras"], "none.keras"),
     ],
 )
 def test_wrong_usage_and_unusable_files_are_status_2_and_one_line(arguments, told, pages, tmp_path, capsys):
@@ -231,6 +247,93 @@ def test_models_say_nothing_on_stderr():
     assert (done.returncode, done.stdout, done.stderr) == (0, "lenet5\n", "")
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The file of a small network."""
+    import keras
+
+    path = tmp_path_factory.mktemp("small") / "small.keras"
+    keras.Sequential(
+        [keras.Input((4, 6, 1)), keras.layers.Conv2D(2, 3, name="conv2d"), keras.layers.Flatten()], name="s"
+    ).save(path)
+    return path
+
+
+def test_the_formats_are_those_of_the_library():
+    from visionkit.models.export import SUFFIXES
+
+    assert tuple(SUFFIXES) == FORMATS
+
+
+def test_profile_is_an_aligned_table(capsys):
+    assert call("profile", "glyph_resnet") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "glyph_resnet at 32x32x1: 387,524 parameters, 17.0 M multiply-adds"
+    assert lines[3].split() == ["convolution", "3x3", "8", "16,515,072", "97.22%", "368,640", "95.93%"]
+    assert len({len(line) for line in lines[2:]}) <= 2, "aligned, but for the rows that end early"
+
+
+def test_profile_of_a_file_layer_by_layer_and_as_json(small, capsys):
+    assert call("profile", small, "--layers") == 0
+    out = capsys.readouterr().out
+    by_layer, by_type = out.split("\n\n", 1)[1].split("\n\n")
+    assert by_layer.splitlines()[1].split() == ["conv2d", "convolution", "3x3", "2x4x2", "20", "144"]
+    assert by_type.splitlines()[1].split()[:4] == ["convolution", "3x3", "1", "144"]
+    assert call("profile", small, "--input", "6x6x1", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["input_shape"], found["parameters"], found["mult_adds"]) == ([6, 6, 1], 20, 16 * 9 * 2)
+    assert [row["type"] for row in found["layers"]] == ["convolution 3x3", "Flatten"]
+
+
+def test_profile_and_export_say_nothing_but_what_was_asked(tmp_path):
+    done = run("profile", "lenet5", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["name"] == "lenet5"
+    done = run("models", "export", "lenet5", "--format", "litert", "--out", tmp_path / "l.tflite")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'l.tflite'}\n")
+    assert "random weights" in one_line(done.stderr)
+    assert (tmp_path / "l.tflite").stat().st_size > 4 * 60_000
+
+
+def test_export_goes_under_the_models_own_name(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call("models", "export", small, "--format", "saved_model") == 0
+    assert (tmp_path / "small" / "saved_model.pb").is_file()
+    assert call("models", "export", small, "--out", "other.tflite") == 0
+    assert (tmp_path / "other.tflite").is_file()
+    assert capsys.readouterr() == ("small\nother.tflite\n", "")
+
+
+def test_export_with_weights_and_never_over_the_model_itself(small, tmp_path, capsys):
+    import keras
+
+    before = small.read_bytes()
+    other = keras.saving.load_model(small)
+    other.layers[0].bias.assign([1.0, 2.0])
+    other.save_weights(tmp_path / "other.weights.h5")
+    out = tmp_path / "out.keras"
+    assert call("models", "export", small, "--weights", tmp_path / "other.weights.h5", "--out", out) == 0
+    assert keras.saving.load_model(out).layers[0].get_weights()[1].tolist() == [1.0, 2.0]
+    capsys.readouterr()
+    assert call("models", "export", small, "--out", small) == 2
+    assert "own file" in one_line(capsys.readouterr().err)
+    assert small.read_bytes() == before
+
+
+def test_a_broken_or_a_hostile_file_is_one_line(tmp_path, capsys):
+    import keras
+
+    (tmp_path / "broken.keras").write_bytes(b"PK nothing")
+    code = keras.layers.Lambda(lambda x: x, output_shape=(2,))
+    keras.Sequential([keras.Input((2,)), code]).save(tmp_path / "hostile.keras")
+    for name in ("broken.keras", "hostile.keras"):
+        for verb in (["profile"], ["models", "export", "--format", "onnx"]):
+            assert call(*verb, tmp_path / name) == 2
+            assert name in one_line(capsys.readouterr().err)
+
+
 def test_a_network_of_your_own_reads_too(pages, tmp_path, capsys):
     import keras
 
@@ -306,3 +409,24 @@ def test_on_a_terminal_there_are_frames_and_a_bar(good):
     assert "HELLO" in text
     assert "2/2" in text
     assert "b [1].jpg" in text
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_tables_have_frames_where_they_fit_and_no_number_is_cut(small, monkeypatch):
+    shown = {}
+    for width in (60, 100):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setattr(sys, "stdout", Screen())
+        assert call("profile", small) == 0
+        shown[width] = re.sub("\x1b\\[[0-9;]*m", "", sys.stdout.getvalue())
+    assert "┃ multiply-adds ┃" in shown[100]
+    assert "┃" not in shown[60]
+    for text in shown.values():
+        assert "100.00%" in text
+        assert "…" not in text
+        assert text.startswith("s at 4x6x1: 20 parameters, 144 multiply-adds\n")

@@ -50,13 +50,20 @@ def every_block():
     return keras.Model(inputs, blocks.ClassifierHead(5, hidden=(8,), dropout=0.5)(x))
 
 
+def sized(name):
+    height, _, channels = small(name).input_shape[1:]
+    side = 64 if height == 32 and name not in ("lenet5", "glyph_resnet") else height
+    return small(name, input_shape=(side, side, channels), classifier_activation=None)
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
-    made = {"every_block": every_block(), **{name: small(name, classifier_activation=None) for name in FAMILIES}}
+    made = {"every_block": every_block(), **{name: sized(name) for name in FAMILIES}}
     for name, model in made.items():
-        x = np.random.default_rng(0).integers(0, 256, (4, *model.input_shape[1:])).astype("float32")
-        calibrate(model, x)
+        x = np.random.default_rng(0).integers(0, 256, (32, *model.input_shape[1:])).astype("float32")
+        calibrate(model, x)  # on many places: variances of almost nothing would make rounding large
+        x = x[:4]
         y = keras.ops.convert_to_numpy(model(x, training=False))
         assert np.abs(y - y[:1]).max() > 0.01 * np.abs(y).max(), "different pictures, different outputs"
         model.save(folder / f"{name}.keras")

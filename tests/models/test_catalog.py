@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from visionkit.models import create
+from visionkit.models import create, profile
 from visionkit.models.trace import traced
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -186,3 +186,58 @@ def test_squeeze_excite_half_width_resnet_in_a_few_lines():
     model.add(ClassifierHead(10))
     assert model.output_shape == (None, 10)
     assert [type(one).__name__ for one in model._flatten_layers()].count("SqueezeExcite") == 8
+
+
+# Multiply-adds in G at the default size; of Keras Applications, and of torchvision for the first two.
+MULT_ADDS = {
+    "resnet18": 1.814,
+    "resnet34": 3.664,
+    "vgg16": 15.470,
+    "vgg19": 19.632,
+    "resnet50": 3.858,
+    "resnet101": 7.570,
+    "resnet152": 11.282,
+    "resnet50v2": 3.482,
+    "resnet101v2": 7.194,
+    "resnet152v2": 10.907,
+    "densenet121": 2.834,
+    "densenet169": 3.360,
+    "densenet201": 4.291,
+    "mobilenet": 0.569,
+    "mobilenet_v2": 0.301,
+    "mobilenet_v3_small": 0.0565,
+    "mobilenet_v3_large": 0.217,
+    "xception": 8.357,
+    "efficientnet_b0": 0.386,
+    "efficientnet_b1": 0.687,
+    "efficientnet_b2": 0.994,
+    "efficientnet_b3": 1.827,
+    "efficientnet_b4": 4.394,
+    "efficientnet_b5": 10.266,
+    "efficientnet_b6": 19.068,
+    "efficientnet_b7": 37.746,
+}
+
+
+@pytest.mark.parametrize("name", models_marked(MULT_ADDS))
+def test_multiply_adds(name):
+    assert profile(create(name)).mult_adds / 1e9 == pytest.approx(MULT_ADDS[name], rel=0.005)
+
+
+def test_narrower_mobilenets_cost_what_they_should():
+    for alpha, giga in ((0.75, 0.325), (0.5, 0.149), (0.25, 0.041)):
+        assert profile(create("mobilenet", alpha=alpha)).mult_adds / 1e9 == pytest.approx(giga, rel=0.01)
+    assert profile(create("mobilenet_v2", alpha=1.4)).mult_adds / 1e9 == pytest.approx(0.582, rel=0.005)
+
+
+def test_mobilenet_is_table_2_of_its_paper():
+    table = profile(create("mobilenet")).by_type
+    shares = {kind: (f"{row.mult_adds_share:.2%}", f"{row.parameters_share:.2%}") for kind, row in table.items()}
+    assert shares == {
+        "convolution 1x1": ("94.86%", "74.59%"),
+        "depthwise 3x3": ("3.06%", "1.06%"),
+        "convolution 3x3": ("1.91%", "0.02%"),  # the paper prints 1.19 %: two digits changed places
+        "dense": ("0.18%", "24.33%"),
+    }
+    assert sum(row.mult_adds for row in table.values()) == 568_740_352
+    assert sum(row.parameters for row in table.values()) == 4_209_088

@@ -1,5 +1,6 @@
 """Block: what all blocks have in common, so that a block is only its parts and how they are joined."""
 
+import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -116,6 +117,8 @@ def initializer(where: str, value: Any) -> Any:
     """
     name = _ALIASES.get(value, value) if isinstance(value, str) else value
     found = _checks.resolved(where, "kernel_initializer", keras.initializers.get, name)
+    if isinstance(value, str):
+        return found
     return type(found).from_config(found.get_config()) if isinstance(found, keras.initializers.Initializer) else found
 
 
@@ -169,11 +172,25 @@ def run(chain: Iterable[keras.Layer | None], x: Any, training: bool | None) -> A
 
 
 def _bind(cls: type[Block], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that a block is made with, by name, with their defaults.
+    """The arguments that a block is made with, by name, with their defaults."""
+    own, names, defaults = _signature(cls)  # type: ignore[arg-type]
+    if "options" not in names:
+        _checks.known(cls.__name__, kwargs, names)
+    try:
+        bound = own.bind(None, *args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(f"{cls.__name__}: {error}; it takes {', '.join(sorted(set(names)))}") from None
+    bound.apply_defaults()
+    given = {name: value for name, value in bound.arguments.items() if name not in ("self", "kwargs", "options")}
+    return {**defaults, **given, **kwargs}
+
+
+@functools.cache
+def _signature(cls: Any) -> tuple[inspect.Signature, tuple[str, ...], Mapping[str, Any]]:
+    """The signature of a block's class, the names of all that it takes, and the defaults of its bases.
 
     ``**kwargs`` of an ``__init__`` stands for the arguments of the next base class; ``**options`` for any.
     """
-    own = inspect.signature(cls.__init__)
     names = [*_LAYER_ARGUMENTS]
     defaults: dict[str, Any] = {}
     for base in cls.__mro__[: cls.__mro__.index(Block)]:
@@ -186,15 +203,7 @@ def _bind(cls: type[Block], args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
                 defaults = optional | defaults
             if "kwargs" not in parameters:
                 break
-    if "options" not in names:
-        _checks.known(cls.__name__, kwargs, names)
-    try:
-        bound = own.bind(None, *args, **kwargs)
-    except TypeError as error:
-        raise ArgumentError(f"{cls.__name__}: {error}; it takes {', '.join(sorted(set(names)))}") from None
-    bound.apply_defaults()
-    given = {name: value for name, value in bound.arguments.items() if name not in ("self", "kwargs", "options")}
-    return defaults | given | kwargs
+    return inspect.signature(cls.__init__), tuple(names), MappingProxyType(defaults)
 
 
 def to_config(value: Any) -> Any:

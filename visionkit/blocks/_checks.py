@@ -52,12 +52,12 @@ def flag(where: str, argument: str, value: object) -> bool:
 
 def known(where: str, given: Iterable[str], names: Iterable[str]) -> None:
     """No argument but these: a misspelt one is an error that offers the nearest."""
-    names = sorted(set(names))
+    names = frozenset(names)
     for name in given:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}? It" if near else "it"
-            raise ArgumentError(f"{where}: unknown argument {name!r}; {hint} takes {', '.join(names)}")
+            raise ArgumentError(f"{where}: unknown argument {name!r}; {hint} takes {', '.join(sorted(names))}")
 
 
 def resolved(where: str, argument: str, get: Callable[[Any], Any], value: object) -> Any:

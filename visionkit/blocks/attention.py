@@ -47,7 +47,7 @@ class SqueezeExcite(Block):
         filters: int | None = None,
         activation: Any = "relu",
         gate: Any = "sigmoid",
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

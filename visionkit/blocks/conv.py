@@ -16,8 +16,8 @@ from visionkit.blocks._checks import Shape
 # "same" and "valid" as in Keras; "symmetric"; or zeros ((top, bottom), (left, right))
 Padding = Literal["same", "valid", "symmetric"] | Sequence[Sequence[int]]
 
-# He et al. 2015, for kernels whose every output looks at one channel: Keras' "he_normal" counts all channels.
-DEPTHWISE_HE = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
+# He et al. 2015, for kernels whose every output looks at one channel: Keras' own counts all channels.
+DEPTHWISE_HE = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="uniform")
 
 
 @keras.saving.register_keras_serializable("visionkit")
@@ -62,7 +62,7 @@ class ConvBNAct(Block):
         use_bias: bool = False,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -178,7 +178,7 @@ def conv2d(
     dilation_rate: int | tuple[int, int] = 1,
     groups: int = 1,
     use_bias: bool = False,
-    kernel_initializer: Any = "he_normal",
+    kernel_initializer: Any = "he_uniform",
     kernel_regularizer: Any = None,
 ) -> keras.Layer:
     """A convolution as a child of a block, its arguments checked."""

@@ -53,7 +53,7 @@ class DenseLayer(Block):
         activation: Any = "relu",
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -155,7 +155,7 @@ class Transition(Block):
         activation: Any = "relu",
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:

@@ -45,7 +45,7 @@ class _Unit(Shortcut):
         use_bias: bool = False,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -76,7 +76,8 @@ class _Unit(Shortcut):
         self.se = SqueezeExcite(ratio, **self.part("se")) if ratio else None
         rate = _checks.rate(where, "drop_path", drop_path)
         self.drop_path = DropPath(rate, **self.child("drop_path")) if rate else None
-        self.shortcut: list[keras.Layer] = []  # made when the number of input channels is known
+        self.shortcut: keras.Layer | None = None  # made when the number of input channels is known
+        self.channels: keras.Layer | None = None  # likewise
         self.add = layers.Add(**self.child("out" if preactivation else "add"))
         self.activation = None if preactivation else self.activation_layer(activation, "out")
 
@@ -101,7 +102,7 @@ class _Unit(Shortcut):
         return [self.preact_norm, self.preact_activation]
 
     def shortcut_chain(self) -> Chain:
-        return list(self.shortcut)
+        return [self.shortcut, self.channels]
 
     def after(self) -> Chain:
         return [self.activation]
@@ -111,25 +112,26 @@ class _Unit(Shortcut):
         filters, strides = self.filters * self.expansion, max(self.strides) > 1
         projects = channels != filters or (strides and not self.preactivation)
         if projects and not self.pads_shortcut:
-            self.shortcut = [self.outer("0", 1, strides=self.strides)]
+            self.shortcut = self.outer("0", 1, strides=self.strides)
             self.shares_before = self.preactivation
-        elif projects or strides:
-            self.shortcut = self._identity(channels, filters)
+        elif strides:
+            pool = layers.MaxPooling2D(1, strides=self.strides, data_format="channels_last", **self.child("0_pool"))
+            self.shortcut = pool
+        if self.pads_shortcut and channels != filters:
+            self.channels = self._zeros(channels, filters)
         super().build(input_shape)
 
-    def _identity(self, channels: int, filters: int) -> list[keras.Layer]:
-        """Every second place, and zeros in the channels that the input lacks (option A of the paper)."""
+    def _zeros(self, channels: int, filters: int) -> keras.Layer:
+        """Zeros in the channels that the input lacks (option A of the paper)."""
         if channels > filters:
             raise ArgumentError(
                 f'{self.name}: expected at most {filters} channels with shortcut="pad", which cannot lessen them, '
                 f'got {channels}; use shortcut="conv"'
             )
-        pool = layers.MaxPooling2D(1, strides=self.strides, data_format="channels_last", **self.child("0_pool"))
         before, after = (filters - channels) // 2, (filters - channels + 1) // 2
         # Read as channels first, the last axis is a spatial one: this pads the channels.
         zeros = ((0, 0), (before, after))
-        pad = layers.ZeroPadding2D(zeros, data_format="channels_first", **self.child("0_pad"))
-        return [pool] * (max(self.strides) > 1) + [pad] * (channels < filters)
+        return layers.ZeroPadding2D(zeros, data_format="channels_first", **self.child("0_pad"))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         # The shortcut is made to fit the branch, whose shape can be told before the shortcut is there.

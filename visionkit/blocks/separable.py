@@ -61,13 +61,13 @@ class DepthwiseSeparable(Block):
         activation: Any = "relu",
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        both = {"activation": activation, "momentum": momentum, "epsilon": epsilon}
-        spacing = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+        both: dict[str, Any] = {"activation": activation, "momentum": momentum, "epsilon": epsilon}
+        spacing: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
         self.depthwise = DepthwiseConvBNAct(kernel_size, **spacing, **both, **self.part("depthwise"))
         self.pointwise = ConvBNAct(
             filters,
@@ -136,7 +136,7 @@ class InvertedResidual(Block):
         activation: Any = "relu6",
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -150,8 +150,8 @@ class InvertedResidual(Block):
         self.se_from = se_from
         self.drop_rate = _checks.rate(where, "drop_path", drop_path)
         self.strides = _checks.size(where, "strides", strides)
-        norm = {"momentum": momentum, "epsilon": epsilon}
-        conv = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
+        norm: dict[str, Any] = {"momentum": momentum, "epsilon": epsilon}
+        conv: dict[str, Any] = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
         self._expand = MappingProxyType({**norm, **conv, "activation": activation})
         self._se = MappingProxyType(
             {
@@ -164,7 +164,7 @@ class InvertedResidual(Block):
         self.se: keras.Layer | None = None
         self.drop_path: keras.Layer | None = None
         self.add: keras.Layer | None = None
-        spacing = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+        spacing: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
         own = self.part("depthwise")
         self.depthwise = DepthwiseConvBNAct(kernel_size, activation=activation, **spacing, **norm, **own)
         self.project = ConvBNAct(filters, 1, activation=None, **norm, **conv, **self.part("project"))
@@ -243,7 +243,7 @@ class XceptionBlock(Shortcut):
         activation: Any = "relu",
         momentum: float = 0.99,
         epsilon: float = 1e-3,
-        kernel_initializer: Any = "he_normal",
+        kernel_initializer: Any = "he_uniform",
         kernel_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -254,8 +254,8 @@ class XceptionBlock(Shortcut):
         self.filters = [_checks.positive(where, "filters", one) for one in filters]
         self.strides = _checks.size(where, "strides", strides)
         _checks.flag(where, "activate_first", activate_first)
-        norm = {"momentum": momentum, "epsilon": epsilon}
-        conv = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
+        norm: dict[str, Any] = {"momentum": momentum, "epsilon": epsilon}
+        conv: dict[str, Any] = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
         self._shortcut = MappingProxyType({**norm, **conv})
         self.branch: list[keras.Layer] = []
         for number, width in enumerate(self.filters, start=1):
@@ -275,7 +275,7 @@ class XceptionBlock(Shortcut):
             self.branch += [one for one in (before, separable) if one is not None]
             self.branch.append(batch_norm(self, f"sepconv{number}_bn", **norm))
         if max(self.strides) > 1:
-            options = {"strides": self.strides, "padding": "same", "data_format": "channels_last"}
+            options: dict[str, Any] = {"strides": self.strides, "padding": "same", "data_format": "channels_last"}
             self.branch.append(layers.MaxPooling2D(3, **options, **self.child("pool")))
         self.shortcut: keras.Layer | None = None  # made when the number of input channels is known
         self.add = layers.Add(**self.child("add"))

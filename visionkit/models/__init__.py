@@ -1,13 +1,18 @@
-"""Models: one file per paper family, each a short table of stages made of blocks.
+"""Models: one file per paper family, each a short table of stages made of blocks; and what takes any model apart.
 
 >>> model = create("glyph_resnet", classes=10)
 >>> [layer.name for layer in model.layers]
 ['images', 'rescaling', 'stem', 'conv2', 'conv3', 'conv4', 'head']
+>>> [(row.stage, row.layer, row.stride) for row in features(model).info]
+[('stage1', 'conv2', 2), ('stage2', 'conv3', 4), ('stage3', 'conv4', 8)]
+>>> profile(model).mult_adds
+16983296
 """
 
 from visionkit.models.alexnet import alexnet
 from visionkit.models.assemble import ModelOptions
 from visionkit.models.catalog import create, list_models
+from visionkit.models.compare import compare
 from visionkit.models.convnet import cifar_convnet, small_convnet
 from visionkit.models.densenet import densenet121, densenet169, densenet201
 from visionkit.models.efficientnet import (
@@ -20,11 +25,16 @@ from visionkit.models.efficientnet import (
     efficientnet_b6,
     efficientnet_b7,
 )
+from visionkit.models.export import export
+from visionkit.models.features import features
+from visionkit.models.fuse import fuse
 from visionkit.models.glyph import glyph_resnet
+from visionkit.models.inline import inline
 from visionkit.models.lenet import lenet5
 from visionkit.models.mobilenet import mobilenet
 from visionkit.models.mobilenet_v2 import mobilenet_v2
 from visionkit.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from visionkit.models.profile import profile
 from visionkit.models.resnet import (
     resnet18,
     resnet34,
@@ -51,6 +61,7 @@ __all__ = [
     "ModelOptions",
     "alexnet",
     "cifar_convnet",
+    "compare",
     "create",
     "densenet121",
     "densenet169",
@@ -63,7 +74,11 @@ __all__ = [
     "efficientnet_b5",
     "efficientnet_b6",
     "efficientnet_b7",
+    "export",
+    "features",
+    "fuse",
     "glyph_resnet",
+    "inline",
     "lenet5",
     "list_models",
     "load_weights",
@@ -71,6 +86,7 @@ __all__ = [
     "mobilenet_v2",
     "mobilenet_v3_large",
     "mobilenet_v3_small",
+    "profile",
     "resnet18",
     "resnet20_cifar",
     "resnet32_cifar",

@@ -22,16 +22,13 @@ def _body(variant: str, stem: str, norm: str) -> Body:
         for number, ((filters, groups), size) in enumerate(zip(TABLE[variant], SIZES, strict=True), start=1):
             first = number == 1 and stem == "imagenet"
             size, strides = (3, 1) if number == 1 and stem == "cifar" else (size, 4 if first else 1)  # noqa: PLW2901
+            options: dict[str, Any] = {"strides": strides, "groups": groups, "name": f"conv{number}"}
             if norm == "batch":
-                padding = "symmetric" if not first else ((2, 2), (2, 2))
-                options = {"strides": strides, "padding": padding, "groups": groups, "name": f"conv{number}"}
-                x = ConvBNAct(filters, size, **options)(x)
+                x = ConvBNAct(filters, size, padding=((2, 2), (2, 2)) if first else "symmetric", **options)(x)
             else:
-                if first:
-                    x = layers.ZeroPadding2D(2, name="conv1_pad")(x)
-                options = {"padding": "valid" if first else "same", "kernel_initializer": "he_normal"}
-                options |= {"strides": strides, "groups": groups, "activation": "relu", "name": f"conv{number}"}
-                x = layers.Conv2D(filters, size, **options)(x)
+                x = layers.ZeroPadding2D(2, name="conv1_pad")(x) if first else x
+                options |= {"padding": "valid" if first else "same", "kernel_initializer": "he_uniform"}
+                x = layers.Conv2D(filters, size, activation="relu", **options)(x)
             if norm == "lrn" and number <= 2:
                 x = LocalResponseNorm(name=f"norm{number}")(x)
             if number in (1, 2, 5):

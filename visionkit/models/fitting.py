@@ -1,12 +1,15 @@
 """Fit the arrays of a file to a model: what may differ is bridged, everything else is one error."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
 from visionkit.models.hdf5 import Arrays
+
+Array = NDArray[Any]
 
 
 class Fitted(NamedTuple):
@@ -22,7 +25,7 @@ class Fitted(NamedTuple):
     note: str
 
 
-def fit(model: str, own: Mapping[str, "np.ndarray"], found: Arrays, *, is_head: Callable[[str], bool]) -> Fitted:  # type: ignore[type-arg]
+def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callable[[str], bool]) -> Fitted:
     """Fit arrays found in a file to those that a model has.
 
     Args:
@@ -72,7 +75,7 @@ def _other_classes(own: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return len(own) == len(other) and own[:-1] == other[:-1]
 
 
-def _bridged(name: str, shape: tuple[int, ...], array: "np.ndarray") -> "np.ndarray | None":  # type: ignore[type-arg]
+def _bridged(name: str, shape: tuple[int, ...], array: Array) -> Array | None:
     """The array in another shape where that means the same, else None."""
     if array.ndim == 4 and array.shape == (1, 1, *shape):  # a classifier that is a 1x1 convolution
         return array.reshape(shape)
@@ -83,12 +86,14 @@ def _bridged(name: str, shape: tuple[int, ...], array: "np.ndarray") -> "np.ndar
     return None
 
 
-def _channels(kernel: "np.ndarray", count: int) -> "np.ndarray":  # type: ignore[type-arg]
+def _channels(kernel: Array, count: int) -> Array:
     """The kernels of a first convolution for another number of input channels.
 
     A grey picture gives the same as its three equal channels did; more channels repeat red, green and blue.
     """
     given = kernel.shape[2]
     if count == 1:
-        return kernel.sum(axis=2, keepdims=True)
-    return kernel[:, :, np.arange(count) % given] * (given / count)
+        summed: Array = kernel.sum(axis=2, keepdims=True)
+        return summed
+    repeated: Array = kernel[:, :, np.arange(count) % given] * (given / count)
+    return repeated

@@ -133,11 +133,11 @@ def _published(x: Any) -> Any:
 
 
 def _modern(x: Any) -> Any:
-    x = layers.Conv2D(6, 5, activation="relu", kernel_initializer="he_normal", name="C1")(x)
+    x = layers.Conv2D(6, 5, activation="relu", kernel_initializer="he_uniform", name="C1")(x)
     x = layers.MaxPooling2D(2, name="S2")(x)
-    x = layers.Conv2D(16, 5, activation="relu", kernel_initializer="he_normal", name="C3")(x)
+    x = layers.Conv2D(16, 5, activation="relu", kernel_initializer="he_uniform", name="C3")(x)
     x = layers.MaxPooling2D(2, name="S4")(x)
-    return layers.Conv2D(120, 5, activation="relu", kernel_initializer="he_normal", name="C5")(x)
+    return layers.Conv2D(120, 5, activation="relu", kernel_initializer="he_uniform", name="C5")(x)
 
 
 def lenet5(*, variant: Literal["1998", "modern"] = "1998", **options: Unpack[ModelOptions]) -> keras.Model:

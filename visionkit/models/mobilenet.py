@@ -10,7 +10,7 @@ from visionkit.models.spacing import Spacing
 
 # filters and strides of the thirteen blocks
 TABLE = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
-NORM = {"activation": "relu6", "epsilon": 1e-3, "momentum": 0.99}
+NORM: dict[str, Any] = {"activation": "relu6", "epsilon": 1e-3, "momentum": 0.99}
 
 
 def _names(number: int) -> dict[str, str]:
@@ -31,8 +31,9 @@ def _body(alpha: float, output_stride: int) -> Body:
             stride, dilation = spacing.next(strides)
             # Keras pads after the last row and column only, also where that is one too few for an odd size.
             padding = ((0, 1), (0, 1)) if stride > 1 else "same"
-            options = {"strides": stride, "dilation_rate": dilation, "padding": padding, "names": _names(number)}
-            x = DepthwiseSeparable(max(1, int(filters * alpha)), **options, **NORM, name=f"block{number}")(x)
+            options: dict[str, Any] = {"strides": stride, "dilation_rate": dilation, "padding": padding, **NORM}
+            options |= {"names": _names(number), "name": f"block{number}"}
+            x = DepthwiseSeparable(max(1, int(filters * alpha)), **options)(x)
         return x
 
     return body

@@ -11,7 +11,7 @@ from visionkit.models.spacing import Spacing, rising
 
 # t, c, n, s of the paper: expansion, filters, blocks, strides of the first of them
 TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-NORM = {"activation": "relu6", "epsilon": 1e-3, "momentum": 0.999}
+NORM: dict[str, Any] = {"activation": "relu6", "epsilon": 1e-3, "momentum": 0.999}
 
 
 def _names(prefix: str) -> dict[str, str]:

@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[tuple[int, float, int, bool, str, int], ...]] = {
     ),
 }
 UNITS = {"mobilenet_v3_large": 1280, "mobilenet_v3_small": 1024}
-NORM = {"epsilon": 1e-3, "momentum": 0.999}
+NORM: dict[str, Any] = {"epsilon": 1e-3, "momentum": 0.999}
 
 
 class MobileNetV3Options(ModelOptions, total=False):

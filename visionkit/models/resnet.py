@@ -26,8 +26,8 @@ TABLE = {
     "resnet152v2": (BottleneckBlock, (3, 8, 36, 3)),
 }
 # The bottlenecks are those of Keras, whose weights are Caffe's; the two-layer blocks have no such past.
-_KERAS = {"epsilon": 1.001e-5, "use_bias": True, "padding": "symmetric"}
-_PLAIN = {"epsilon": 1e-5, "momentum": 0.9, "padding": "symmetric"}
+_KERAS: dict[str, Any] = {"epsilon": 1.001e-5, "use_bias": True, "padding": "symmetric"}
+_PLAIN: dict[str, Any] = {"epsilon": 1e-5, "momentum": 0.9, "padding": "symmetric"}
 
 
 class ResNetOptions(ModelOptions, total=False):
@@ -52,7 +52,7 @@ def _body(name: str, stem: str, drop_path: float, output_stride: int) -> Body:
     block, depths = TABLE[name]
     v2 = name.endswith("v2")
     options = _KERAS if block is BottleneckBlock else _PLAIN
-    own = {"preactivation": True, "strides_on": "3x3", "strides_in": "last"} if v2 else {}
+    own: dict[str, Any] = {"preactivation": True, "strides_on": "3x3", "strides_in": "last"} if v2 else {}
     if stem not in ("imagenet", "cifar"):
         raise one_of(name, "stem", stem, ["imagenet", "cifar"])
     rates = rising(name, drop_path, depths)
@@ -62,7 +62,7 @@ def _body(name: str, stem: str, drop_path: float, output_stride: int) -> Body:
         size, strides = (7, spacing.next(2)[0]) if stem == "imagenet" else (3, 1)
         if v2:  # normalised inside of the first block
             x = layers.ZeroPadding2D(size // 2, name="conv1_pad")(x)
-            x = layers.Conv2D(64, size, strides=strides, kernel_initializer="he_normal", name="conv1_conv")(x)
+            x = layers.Conv2D(64, size, strides=strides, kernel_initializer="he_uniform", name="conv1_conv")(x)
         else:
             x = ConvBNAct(64, size, strides=strides, **options, name="conv1")(x)
         if stem == "imagenet":
@@ -71,7 +71,7 @@ def _body(name: str, stem: str, drop_path: float, output_stride: int) -> Body:
         for number, depth in enumerate(depths, start=2):
             # V2 as Keras has it strides at the end of each stage but the last, all others at the beginning.
             stride, before = spacing.next(2 if (number < 5 if v2 else number > 2) else 1)
-            stage = {"strides": stride, "dilation_rate": before if v2 else spacing.dilation}
+            stage: dict[str, Any] = {"strides": stride, "dilation_rate": before if v2 else spacing.dilation}
             stage |= {"filters": 2 ** (number + 4), "drop_path": rates[number - 2], "name": f"conv{number}"}
             x = Stage(block, depth, **stage, **options, **own)(x)
         if v2:

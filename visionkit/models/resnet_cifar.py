@@ -26,13 +26,13 @@ class CifarOptions(ModelOptions, total=False):
 
 def _body(name: str, drop_path: float) -> Body:
     rates = rising(name, drop_path, [TABLE[name]] * 3)
-    options = {"epsilon": 1e-5, "momentum": 0.9, "padding": "symmetric"}
+    options: dict[str, Any] = {"epsilon": 1e-5, "momentum": 0.9, "padding": "symmetric"}
 
     def body(x: Any) -> Any:
         x = ConvBNAct(16, 3, **options, name="conv1")(x)
         for number, filters in enumerate(WIDTHS, start=2):
-            stage = {"filters": filters, "strides": 1 if number == 2 else 2, "drop_path": rates[number - 2]}
-            stage |= {"shortcut": "pad", "name": f"conv{number}"}  # no projections here: option A
+            stage: dict[str, Any] = {"filters": filters, "strides": 1 if number == 2 else 2, "name": f"conv{number}"}
+            stage |= {"shortcut": "pad", "drop_path": rates[number - 2]}  # no projections here: option A
             x = Stage(ResidualBlock, TABLE[name], **stage, **options)(x)
         return x
 

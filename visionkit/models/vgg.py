@@ -17,7 +17,7 @@ def _body(depths: Sequence[int]) -> Body:
     def body(x: Any) -> Any:
         for block, (depth, filters) in enumerate(zip(depths, WIDTHS, strict=True), start=1):
             for number in range(1, depth + 1):
-                options = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
+                options = {"padding": "same", "activation": "relu", "kernel_initializer": "he_uniform"}
                 x = layers.Conv2D(filters, 3, **options, name=f"block{block}_conv{number}")(x)
             x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
         return x

@@ -23,13 +23,13 @@ def _body(output_stride: int) -> Body:
             x = ConvBNAct(filters, 3, strides=strides, padding="valid", names=names, name=f"block1_unit{number}")(x)
         for number, (widths, strides) in enumerate(TABLE, start=2):
             stride, dilation = spacing.next(strides)
-            options = {"strides": stride, "dilation_rate": dilation, "activate_first": number > 2}
+            options: dict[str, Any] = {"strides": stride, "dilation_rate": dilation, "activate_first": number > 2}
             x = XceptionBlock(widths, **options, name=f"block{number}")(x)
         for number, filters in enumerate((1536, 2048), start=1):
             name = f"block14_sepconv{number}"
-            kernels = {"depthwise_initializer": DEPTHWISE_HE, "pointwise_initializer": "he_normal"}
-            options = {"padding": "same", "use_bias": False, "dilation_rate": spacing.dilation}
-            x = layers.SeparableConv2D(filters, 3, **options, **kernels, name=name)(x)
+            kernels: dict[str, Any] = {"depthwise_initializer": DEPTHWISE_HE, "pointwise_initializer": "he_uniform"}
+            own: dict[str, Any] = {"padding": "same", "use_bias": False, "dilation_rate": spacing.dilation}
+            x = layers.SeparableConv2D(filters, 3, **own, **kernels, name=name)(x)
             x = layers.BatchNormalization(name=f"{name}_bn")(x)
             x = layers.Activation("relu", name=f"{name}_act")(x)
         return x

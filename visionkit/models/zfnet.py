@@ -22,7 +22,7 @@ def _body(stem: str, norm: str) -> Body:
         name = f"conv{number}"
         if norm == "batch":
             return ConvBNAct(filters, size, strides=strides, padding=padding, name=name)(x)
-        options = {"activation": "relu", "kernel_initializer": "he_normal", "name": name}
+        options = {"activation": "relu", "kernel_initializer": "he_uniform", "name": name}
         return layers.Conv2D(filters, size, strides=strides, padding=padding, **options)(x)
 
     def body(x: Any) -> Any:

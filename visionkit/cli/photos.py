@@ -1,75 +1,29 @@
-"""The command line: each verb is one call of the library, and a way to show what it gave.
-
-Exit status: 0 done; 1 a photo is blurry, or nothing was found; 2 wrong usage, or a file that cannot be used; 130
-stopped by Ctrl-C. On a terminal the output has frames and colours, through a pipe it is plain text or JSON.
-"""
-
-# Nothing heavy is imported up here: `visionkit --version` and `--help` answer at once, and only `visionkit models` and
-# networks of the user's own need Keras. rich comes with Keras, which depends on it.
+"""The verbs about photos: `visionkit read | blur | demo`."""
 
 import argparse
-import importlib
 import json
 import math
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from visionkit import __version__
-from visionkit._errors import (
-    ArgumentError,
-    BlurryImageError,
-    FileError,
-    ImageError,
-    NothingFoundError,
-    VisionkitError,
-)
+from visionkit._errors import ArgumentError, BlurryImageError, FileError, ImageError, NothingFoundError
+from visionkit.cli.show import OK, complain, import_keras, printable, progress, show, show_rows
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from visionkit.reader import Reading
 
-OK, NOT_READ, WRONG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
-
 METHODS = ("edge", "fft", "laplacian")
 # what is taken from a folder
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status."""
-    try:
-        options = parser().parse_args(argv)
-        status: int = options.run(options)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # `visionkit read ... | head`: nobody listens any more, so nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    except (VisionkitError, OSError) as error:
-        return complain(error)
-    return status
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and stop."""
-        self.exit(WRONG, f"visionkit: {message}; see {self.prog} --help\n")
-
-
-def parser() -> Parser:
-    """The verbs and their options."""
-    top = Parser(prog="visionkit", description="Read the writing on photos.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"visionkit {__version__}")
-    verbs = top.add_subparsers(title="verbs", required=True, metavar="VERB")
+def add_to(verbs: Any) -> None:
+    """Add these verbs and their options to the command's."""
     status = "Exit status: 0 done; 1 a photo is blurry or nothing was found on it; 2 wrong usage or an unusable file."
 
     verb = verbs.add_parser("read", help="read the writing on photos", epilog=status, allow_abbrev=False)
@@ -91,16 +45,11 @@ def parser() -> Parser:
     verb.add_argument("--threshold", type=number, metavar="X", help="sharpness that a photo must exceed")
     verb.set_defaults(run=blur)
 
-    verb = verbs.add_parser("models", help="list the models by name", allow_abbrev=False)
-    verb.add_argument("pattern", nargs="?", default="*", metavar="PATTERN", help="as in file names: 'resnet*'")
-    verb.set_defaults(run=models)
-
     verb = verbs.add_parser("demo", help="draw a page, read it, and show how", allow_abbrev=False)
     verb.add_argument(
         "--out", type=Path, default=Path("visionkit-demo"), metavar="FOLDER", help="where to put pictures"
     )
     verb.set_defaults(run=demo)
-    return top
 
 
 def _photos(verb: argparse.ArgumentParser) -> None:
@@ -168,23 +117,6 @@ def blur(options: argparse.Namespace) -> int:
     return for_each(photos, several, answer, as_json=options.json)
 
 
-def models(options: argparse.Namespace) -> int:
-    """`visionkit models`."""
-    import_keras()
-    from visionkit import models
-
-    names = models.list_models(options.pattern)
-    if not names:
-        print(f"visionkit: no model has a name like {options.pattern!r}; `visionkit models` lists all", file=sys.stderr)
-        return NOT_READ
-    if sys.stdout.isatty():
-        first_lines = [(getattr(models, name).__doc__ or "").partition("\n")[0] for name in names]
-        show_table(("model", "what it is"), zip(names, first_lines, strict=True))
-    else:
-        print("\n".join(names))
-    return OK
-
-
 def demo(options: argparse.Namespace) -> int:
     """`visionkit demo`."""
     from visionkit import _demo
@@ -192,26 +124,13 @@ def demo(options: argparse.Namespace) -> int:
     shown = _demo.run(options.out)
     rows = list(zip_longest(shown.page.text.split("\n"), shown.reading.lines, fillvalue=""))
     if sys.stdout.isatty():
-        show_table(("written", "read"), rows)
+        show_rows(("written", "read"), rows)
     else:
         print("\n".join(f"written: {written}\nread:    {found}" for written, found in rows))
     print(f"{shown.right} of {len(shown.page.boxes)} characters right")
     for picture in shown.pictures:
         print(picture)
     return OK
-
-
-def import_keras() -> None:
-    """Import Keras, but not what TensorFlow says about the processor meanwhile: no setting of its own silences it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    stderr = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        importlib.import_module("keras")
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def expand(paths: Sequence[Path]) -> tuple[list[Path], bool]:
@@ -266,60 +185,12 @@ def for_each(photos: Sequence[Path], several: bool, answer: Callable[[Path], Ans
     return status
 
 
-def complain(error: Exception, photo: Path | None = None) -> int:
-    """Say on one line of stderr what went wrong; the exit status that it means."""
-    message = str(error)
-    if isinstance(error, BlurryImageError) and photo is not None:
-        message = (
-            f"{photo} is too blurry to be read: its sharpness is {error.score:.2f} and must exceed "
-            f"{error.threshold:g}; hold the camera still and closer, or give --blur none to try all the same"
-        )
-    print("visionkit:", " ".join(message.split()), file=sys.stderr)
-    return NOT_READ if isinstance(error, BlurryImageError | NothingFoundError) else WRONG
-
-
 def failure(error: Exception) -> dict[str, Any]:
     """What scripts are told of an error."""
     measured = (
         {"score": round(error.score, 4), "threshold": error.threshold} if isinstance(error, BlurryImageError) else {}
     )
     return {"error": str(error)} | measured
-
-
-@contextmanager
-def progress(count: int, as_json: bool) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where several photos are to be done and somebody watches."""
-    if count < 2 or not sys.stderr.isatty() or (as_json and sys.stdout.isatty()):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # On a terminal the answers are written above the bar; a pipe gets them as they are.
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("", total=count)
-        yield lambda: bar.advance(task)
-
-
-def show(what: "RenderableType") -> None:
-    """Write to the terminal with frames and colours."""
-    from rich.console import Console
-
-    console = Console()
-    with console.capture() as captured:
-        console.print(what)
-    print(captured.get(), end="")  # by way of sys.stdout, where a progress bar can keep out of the way
-
-
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a table to the terminal."""
-    from rich.table import Table
-
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*row)
-    show(table)
 
 
 def panel(photo: Path, reading: "Reading") -> "RenderableType":
@@ -338,8 +209,3 @@ def coloured(photo: Path, text: str, colour: str) -> "RenderableType":
     from rich.text import Text
 
     return Text.assemble((f"{text:14}", colour), " ", printable(photo))
-
-
-def printable(path: Path) -> str:
-    """A path as text that every stdout takes, also where its name is no valid text."""
-    return os.fsencode(path).decode(errors="backslashreplace")
