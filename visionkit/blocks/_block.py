@@ -54,7 +54,7 @@ class Block(keras.Layer):  # type: ignore[misc]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         arguments = _bind(cls, args, kwargs)
-        block: Self = super().__new__(cls, *args, **kwargs)
+        block: Self = super().__new__(cls)  # without what Keras would make a config of: this one is kept here
         # Past Keras' attribute tracking, which would count layers among the arguments a second time.
         object.__setattr__(block, "_arguments", MappingProxyType(arguments))
         return block

@@ -139,22 +139,18 @@ class DepthwiseConvBNAct(Block):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        where = "DepthwiseConvBNAct"
-        steps, dilation = _steps(where, strides, dilation_rate)
-        if steps[0] != steps[1]:  # TensorFlow has no other
-            raise ArgumentError(f"{where}: expected strides to be the same for height and width, got {steps}")
         self.pad = padding_layer(self, kernel_size, dilation_rate, padding)
-        self.conv = layers.DepthwiseConv2D(
-            _checks.size(where, "kernel_size", kernel_size),
-            strides=steps,
+        self.conv = depthwise_conv2d(
+            self,
+            "conv",
+            kernel_size,
+            strides=strides,
             padding=padding if padding == "same" else "valid",
-            dilation_rate=dilation,
-            depth_multiplier=_checks.positive(where, "depth_multiplier", depth_multiplier),
-            use_bias=_checks.flag(where, "use_bias", use_bias),
-            depthwise_initializer=initializer(where, kernel_initializer),
-            depthwise_regularizer=regularizer(where, kernel_regularizer),
-            data_format="channels_last",
-            **self.child("conv"),
+            dilation_rate=dilation_rate,
+            depth_multiplier=depth_multiplier,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            kernel_regularizer=kernel_regularizer,
         )
         self.norm = batch_norm(self, "bn", momentum=momentum, epsilon=epsilon)
         self.activation = self.activation_layer(activation)
@@ -197,6 +193,38 @@ def conv2d(
         use_bias=_checks.flag(where, "use_bias", use_bias),
         kernel_initializer=initializer(where, kernel_initializer),
         kernel_regularizer=regularizer(where, kernel_regularizer),
+        data_format="channels_last",
+        **block.child(suffix),
+    )
+
+
+def depthwise_conv2d(
+    block: Block,
+    suffix: str,
+    kernel_size: int | tuple[int, int],
+    *,
+    strides: int | tuple[int, int] = 1,
+    padding: str = "same",
+    dilation_rate: int | tuple[int, int] = 1,
+    depth_multiplier: int = 1,
+    use_bias: bool = False,
+    kernel_initializer: Any = DEPTHWISE_HE,
+    kernel_regularizer: Any = None,
+) -> keras.Layer:
+    """A depthwise convolution as a child of a block, its arguments checked."""
+    where = type(block).__name__
+    steps, dilation = _steps(where, strides, dilation_rate)
+    if steps[0] != steps[1]:  # TensorFlow has no other
+        raise ArgumentError(f"{where}: expected strides to be the same for height and width, got {steps}")
+    return layers.DepthwiseConv2D(
+        _checks.size(where, "kernel_size", kernel_size),
+        strides=steps,
+        padding=padding,
+        dilation_rate=dilation,
+        depth_multiplier=_checks.positive(where, "depth_multiplier", depth_multiplier),
+        use_bias=_checks.flag(where, "use_bias", use_bias),
+        depthwise_initializer=initializer(where, kernel_initializer),
+        depthwise_regularizer=regularizer(where, kernel_regularizer),
         data_format="channels_last",
         **block.child(suffix),
     )

@@ -19,7 +19,16 @@ from visionkit.blocks._block import Block, build_all, initializer, regularizer, 
 from visionkit.blocks._checks import Shape
 from visionkit.blocks._shortcut import Chain, Shortcut
 from visionkit.blocks.attention import SqueezeExcite
-from visionkit.blocks.conv import DEPTHWISE_HE, ConvBNAct, DepthwiseConvBNAct, Padding, batch_norm
+from visionkit.blocks.conv import (
+    DEPTHWISE_HE,
+    ConvBNAct,
+    DepthwiseConvBNAct,
+    Padding,
+    batch_norm,
+    conv2d,
+    depthwise_conv2d,
+    padding_layer,
+)
 from visionkit.blocks.drop import DropPath
 
 
@@ -28,8 +37,8 @@ class DepthwiseSeparable(Block):
     """A depthwise and a 1x1 convolution, each normalised and activated: the block of MobileNet.
 
     Input (N, H, W, C), any float type. Output (N, ceil(H / strides), ceil(W / strides), filters) with padding "same".
-    A block named ``sep1`` holds ``sep1_depthwise`` and ``sep1_pointwise``, whose layers are ``sep1_depthwise_conv`` and
-    so on.
+    A block named ``sep1`` holds ``sep1_depthwise``, ``_depthwise_bn``, ``_depthwise_relu``, ``sep1_pointwise`` and so
+    on.
 
     Args:
         filters: number of output channels.
@@ -46,8 +55,8 @@ class DepthwiseSeparable(Block):
     Source: Howard et al. 2017 (arXiv 1704.04861), figure 3.
 
     >>> block = DepthwiseSeparable(64, strides=2, name="sep1")
-    >>> block.compute_output_shape((None, 56, 56, 32)), block.pointwise.conv.name
-    ((None, 28, 28, 64), 'sep1_pointwise_conv')
+    >>> block.compute_output_shape((None, 56, 56, 32)), block.pointwise.name
+    ((None, 28, 28, 64), 'sep1_pointwise')
     """
 
     def __init__(
@@ -66,20 +75,25 @@ class DepthwiseSeparable(Block):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        both: dict[str, Any] = {"activation": activation, "momentum": momentum, "epsilon": epsilon}
-        spacing: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-        self.depthwise = DepthwiseConvBNAct(kernel_size, **spacing, **both, **self.part("depthwise"))
-        self.pointwise = ConvBNAct(
-            filters,
-            1,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            **both,
-            **self.part("pointwise"),
-        )
+        norm: dict[str, Any] = {"momentum": momentum, "epsilon": epsilon}
+        spacing: dict[str, Any] = {"strides": strides, "dilation_rate": dilation_rate}
+        own_padding = padding if padding == "same" else "valid"
+        conv: dict[str, Any] = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
+        # All layers are its own, and not those of two inner blocks: networks of many such blocks are made faster.
+        self.pad = padding_layer(self, kernel_size, dilation_rate, padding)
+        self.depthwise = depthwise_conv2d(self, "depthwise", kernel_size, padding=own_padding, **spacing)
+        self.depthwise_norm = batch_norm(self, "depthwise_bn", **norm)
+        self.depthwise_activation = self.activation_layer(activation, "depthwise_relu")
+        self.pointwise = conv2d(self, "pointwise", filters, 1, **conv)
+        self.pointwise_norm = batch_norm(self, "pointwise_bn", **norm)
+        self.pointwise_activation = self.activation_layer(activation, "pointwise_relu")
 
     def chain(self) -> Chain:
-        return [self.depthwise, self.pointwise]
+        first = [self.pad, self.depthwise, self.depthwise_norm, self.depthwise_activation]
+        return [*first, self.pointwise, self.pointwise_norm, self.pointwise_activation]
+
+    def build(self, input_shape: Shape) -> None:
+        build_all(self.chain(), _checks.image_shape(self.name, input_shape))
 
 
 @keras.saving.register_keras_serializable("visionkit")

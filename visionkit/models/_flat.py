@@ -128,8 +128,8 @@ def _cannot_be_made(name: str, where: str, error: Exception) -> ModelError:
 
 
 def _fill(layer: keras.Layer, values: Sequence[Any], where: str) -> None:
-    """Give a layer its weights, and the state of its random draws."""
-    targets = layer.variables
+    """Give a layer its weights."""
+    targets = layer.weights
     if [tuple(one.shape) for one in targets] != [tuple(one.shape) for one in values]:
         raise ModelError(
             f"{where}: expected the config of {layer.name} ({type(layer).__name__}) to make weights of shapes "

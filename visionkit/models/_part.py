@@ -20,7 +20,7 @@ _END_IN_ACTIVATION = {
 
 @dataclass(frozen=True)
 class Part:
-    """What a flat model holds: an operation made from a config, and, if it is a layer, the values of its state."""
+    """What a flat model holds: an operation made from a config, and, if it is a layer, the values of its weights."""
 
     make: Callable[[dict[str, Any]], Any]
     config: dict[str, Any]
@@ -41,8 +41,7 @@ class Part:
             if not isinstance(own, keras.Layer | None):
                 config[key] = own  # the function or object itself: Keras may make none of a config
                 make = lambda config: kind(**config)  # noqa: E731
-        state = getattr(operation, "variables", ()) if values is None else values
-        return cls(make, config | changes, state)
+        return cls(make, config | changes, getattr(operation, "weights", ()) if values is None else values)
 
 
 # What takes the place of an operation: parts, and functions of Keras tensors, each called on what the one before gave.

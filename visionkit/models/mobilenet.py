@@ -16,8 +16,7 @@ NORM: dict[str, Any] = {"activation": "relu6", "epsilon": 1e-3, "momentum": 0.99
 def _names(number: int) -> dict[str, str]:
     """Those of Keras, by which the official weights are found."""
     parts = {"depthwise": f"conv_dw_{number}", "pointwise": f"conv_pw_{number}"}
-    ends = {"conv": "", "bn": "_bn", "relu6": "_relu"}
-    return {f"{part}_{end}": name + suffix for part, name in parts.items() for end, suffix in ends.items()}
+    return {part + end: name + end for part, name in parts.items() for end in ("", "_bn", "_relu")}
 
 
 def _body(alpha: float, output_stride: int) -> Body:
