@@ -40,7 +40,15 @@ BLOCKS = {
     "squeeze_excite_hard": lambda **k: blocks.SqueezeExcite(filters=2, activation="silu", gate="hard_sigmoid", **k),
     "inverted": lambda **k: blocks.InvertedResidual(3, se_ratio=0.25, drop_path=0.3, activation="silu", **k),
     "inverted_strided": lambda **k: blocks.InvertedResidual(
-        5, expansion=2.3, kernel_size=5, strides=2, se_ratio=0.25, se_from="expanded", se_activation="gelu", **k
+        5,
+        expansion=2.3,
+        kernel_size=5,
+        strides=2,
+        se_ratio=0.25,
+        se_from="expanded",
+        se_activation="gelu",
+        se_gate="softplus",
+        **k,
     ),
     "inverted_narrow": lambda **k: blocks.InvertedResidual(4, expansion=1, dilation_rate=2, **k),
     "inverted_layer": lambda **k: blocks.InvertedResidual(3, activation=layers.PReLU(shared_axes=[1, 2]), **k),

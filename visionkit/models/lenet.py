@@ -1,5 +1,6 @@
 """LeNet-5: LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, section II.B."""
 
+import math
 from typing import Any, Literal, Unpack
 
 import keras
@@ -108,6 +109,10 @@ class TableConv2D(Block):
         """Convolve with the dense kernel."""
         dense = self._dense(self.compute_dtype)
         return ops.conv(inputs, dense, padding="valid", data_format="channels_last") + self.bias
+
+    def mult_adds(self, input_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...]) -> int:
+        """What one image costs, see ``profile``."""
+        return math.prod(side or 0 for side in output_shape[1:3]) * math.prod(self.kernel.shape)
 
     def stock(self) -> list[keras.Layer]:
         """A stock convolution that does the same, see ``inline``; in training its zeros would not stay zero."""
