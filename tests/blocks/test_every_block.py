@@ -1,17 +1,12 @@
 """What holds for every block."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from tests.blocks.catalog import BLOCKS
 from visionkit import ArgumentError, blocks
-
-sys.path.insert(0, str(Path(__file__).parent))
-from catalog import BLOCKS
 
 every_block = pytest.mark.parametrize("make", BLOCKS.values(), ids=BLOCKS)
 

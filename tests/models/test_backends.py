@@ -10,11 +10,9 @@ import keras
 import numpy as np
 import pytest
 
+from tests.models.reference import calibrate
+from tests.models.sizes import FAMILIES, small
 from visionkit import blocks
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference import calibrate
-from sizes import FAMILIES, small
 
 SCRIPT = """
 import sys

@@ -1,17 +1,12 @@
 """One test over the whole catalog, and the published number of each model's parameters."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
+from tests.models.sizes import FAMILIES, models_marked, small
 from visionkit.models import create, profile
 from visionkit.models.trace import traced
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sizes import FAMILIES, models_marked, small
 
 # Total and trainable, of models that Keras Applications does not have; with their papers' or peers' figures.
 COUNTS = {

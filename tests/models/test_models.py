@@ -1,18 +1,14 @@
 """What holds for every model, and the published numbers of each."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from tests.models.sizes import FAMILIES, small
 from visionkit import ArgumentError, FileError, ModelError
 from visionkit.models import create, glyph_resnet, lenet5, list_models, load_weights, zfnet
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sizes import FAMILIES, small
 
 every_model = pytest.mark.parametrize("name", FAMILIES)
 

@@ -1,18 +1,13 @@
 """Our models are those of Keras Applications: same weights, same outputs, through files in the official format."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
+from tests.models.reference import REFERENCES, own_options, pictures, reference_model, save_official
+from tests.models.sizes import DEEP
 from visionkit.models import create
 from visionkit.models.trace import traced
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference import REFERENCES, own_options, pictures, reference_model, save_official
-from sizes import DEEP
 
 MARKED = [pytest.param(name, marks=[pytest.mark.deep] if one.own in DEEP else []) for name, one in REFERENCES.items()]
 HEADS = {"conv_preds": "predictions", "logits": "predictions", "conv_2": "fc1"}

@@ -4,7 +4,6 @@ import functools
 import hashlib
 import http.server
 import re
-import sys
 import threading
 from pathlib import Path
 
@@ -13,12 +12,10 @@ import keras
 import numpy as np
 import pytest
 
+from tests.models.reference import REFERENCES, own_options, pictures, reference_model, save_official
 from visionkit import ArgumentError, FileError, ModelError
 from visionkit.models import create, load_weights
 from visionkit.models.official import OFFICIAL
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference import REFERENCES, own_options, pictures, reference_model, save_official
 
 MOBILENET = REFERENCES["MobileNet-0.25"]
 V3 = REFERENCES["MobileNetV3Small"]
