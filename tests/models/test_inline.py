@@ -117,6 +117,12 @@ def nested():
     return keras.Model(inputs, outputs, name="nested")
 
 
+def flagged():
+    inputs = keras.Input((8, 8, 3), name="pixels")
+    inner = keras.Model(inputs, Gate(name="gate")(inputs))  # the gate takes no flag
+    return keras.Model(inputs, inner(inputs, training=False), name="flagged")
+
+
 def several():
     inputs = {name: keras.Input((8, 8, 3), name=name) for name in ("left", "right")}
     tower = small_model("tower")  # shared
@@ -175,7 +181,7 @@ MODELS = {
     "lenet5_modern": lambda: lenet5(variant="modern"),
     "zfnet": lambda: zfnet(**SMALL),
     "zfnet_batch": lambda: zfnet(**SMALL, norm="batch"),
-    **{make.__name__: make for make in (nested, several, functions, bytes_in, mixed, subclassed)},
+    **{make.__name__: make for make in (nested, flagged, several, functions, bytes_in, mixed, subclassed)},
     **{make.__name__: make for make in (with_protocol, initialised)},
 }
 
