@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from visionkit.models.fuse import fuse
+from visionkit.models.tools.fuse import fuse
 
 BATCH, SIDE, RUNS = 8, 224, 15
 

@@ -260,7 +260,7 @@ def small(tmp_path_factory):
 
 
 def test_the_formats_are_those_of_the_library():
-    from visionkit.models.export import SUFFIXES
+    from visionkit.models.tools.export import SUFFIXES
 
     assert tuple(SUFFIXES) == FORMATS
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.models.sizes import FAMILIES, models_marked, small
 from visionkit.models import create, profile
-from visionkit.models.trace import traced
+from visionkit.models.tools.trace import traced
 
 # Total and trainable, of models that Keras Applications does not have; with their papers' or peers' figures.
 COUNTS = {

@@ -6,8 +6,8 @@ from keras import layers
 
 from visionkit import ArgumentError, ModelError
 from visionkit.models import glyph_resnet
-from visionkit.models.compare import compare
-from visionkit.models.profile import profile
+from visionkit.models.tools.compare import compare
+from visionkit.models.tools.profile import profile
 
 
 def test_models_names_and_files_stand_side_by_side(tmp_path):

@@ -12,7 +12,7 @@ from keras import layers, ops
 from visionkit import ArgumentError, FileError, MissingExtraError, ModelError
 from visionkit.blocks import ConvBNAct
 from visionkit.models import glyph_resnet
-from visionkit.models.export import SUFFIXES, export
+from visionkit.models.tools.export import SUFFIXES, export
 
 TOLERANCE = 1e-4
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports with TensorFlow")

@@ -15,7 +15,7 @@ from keras import applications, layers, ops
 from visionkit import ArgumentError, ModelError
 from visionkit.blocks import ConvBNAct, ResidualBlock, SqueezeExcite
 from visionkit.models import create, glyph_resnet, list_models
-from visionkit.models.features import features
+from visionkit.models.tools.features import features
 
 # The layers that end the stages, finest first.
 STAGES = {
@@ -407,7 +407,7 @@ import keras
 import numpy as np
 import visionkit.blocks
 import visionkit.models
-from visionkit.models.features import features
+from visionkit.models.tools.features import features
 
 folder = sys.argv[1]
 x = np.load(folder + "/x.npy")

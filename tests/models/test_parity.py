@@ -7,7 +7,7 @@ import pytest
 from tests.models.reference import REFERENCES, own_options, pictures, reference_model, save_official
 from tests.models.sizes import DEEP
 from visionkit.models import create
-from visionkit.models.trace import traced
+from visionkit.models.tools.trace import traced
 
 MARKED = [pytest.param(name, marks=[pytest.mark.deep] if one.own in DEEP else []) for name, one in REFERENCES.items()]
 HEADS = {"conv_preds": "predictions", "logits": "predictions", "conv_2": "fc1"}

@@ -11,7 +11,7 @@ from keras import layers, ops
 from visionkit import ArgumentError, FileError, ModelError
 from visionkit.blocks import ConvBNAct, ResidualBlock, Stage
 from visionkit.models import create, glyph_resnet, list_models
-from visionkit.models.profile import profile
+from visionkit.models.tools.profile import profile
 
 # Keras Applications -> parameters, trained ones, multiply-adds in 10^9 at its usual size
 APPLICATIONS = {

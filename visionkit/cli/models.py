@@ -63,7 +63,7 @@ def models(options: argparse.Namespace) -> int:
 def profile(options: argparse.Namespace) -> int:
     """`visionkit profile`."""
     import_keras()
-    from visionkit.models.profile import profile
+    from visionkit.models.tools.profile import profile
 
     with hushed():
         found = profile(options.model, input_shape=options.input)
@@ -85,8 +85,8 @@ def export(options: argparse.Namespace) -> int:
         raise ArgumentError("models export: expected --format or --out, got neither; give --format onnx, for example")
     import_keras()
     from visionkit._table import megabytes
-    from visionkit.models._source import model_of
-    from visionkit.models.export import SUFFIXES, export
+    from visionkit.models.tools.export import SUFFIXES, export
+    from visionkit.models.tools.source import model_of
 
     named = Path(options.model)
     is_file = named.suffix == ".keras"

@@ -12,7 +12,6 @@
 from visionkit.models.alexnet import alexnet
 from visionkit.models.assemble import ModelOptions
 from visionkit.models.catalog import create, list_models
-from visionkit.models.compare import compare
 from visionkit.models.convnet import cifar_convnet, small_convnet
 from visionkit.models.densenet import densenet121, densenet169, densenet201
 from visionkit.models.efficientnet import (
@@ -25,16 +24,11 @@ from visionkit.models.efficientnet import (
     efficientnet_b6,
     efficientnet_b7,
 )
-from visionkit.models.export import export
-from visionkit.models.features import features
-from visionkit.models.fuse import fuse
 from visionkit.models.glyph import glyph_resnet
-from visionkit.models.inline import inline
 from visionkit.models.lenet import lenet5
 from visionkit.models.mobilenet import mobilenet
 from visionkit.models.mobilenet_v2 import mobilenet_v2
 from visionkit.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from visionkit.models.profile import profile
 from visionkit.models.resnet import (
     resnet18,
     resnet34,
@@ -52,6 +46,12 @@ from visionkit.models.resnet_cifar import (
     resnet56_cifar,
     resnet110_cifar,
 )
+from visionkit.models.tools.compare import compare
+from visionkit.models.tools.export import export
+from visionkit.models.tools.features import features
+from visionkit.models.tools.fuse import fuse
+from visionkit.models.tools.inline import inline
+from visionkit.models.tools.profile import profile
 from visionkit.models.vgg import vgg16, vgg19
 from visionkit.models.weights import load_weights
 from visionkit.models.xception import xception

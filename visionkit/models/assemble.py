@@ -10,9 +10,9 @@ from keras import layers
 
 from visionkit._errors import ArgumentError, VisionkitError, describe, one_of
 from visionkit.blocks import ClassifierHead, _checks
-from visionkit.models.official import imagenet_file
 from visionkit.models.preprocessing import scaling
 from visionkit.models.weights import load_weights
+from visionkit.models.weights.official import imagenet_file
 
 
 class ModelOptions(TypedDict, total=False):

@@ -25,7 +25,6 @@ from visionkit.models.lenet import lenet5
 from visionkit.models.mobilenet import mobilenet
 from visionkit.models.mobilenet_v2 import mobilenet_v2
 from visionkit.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from visionkit.models.official import OFFICIAL
 from visionkit.models.resnet import (
     resnet18,
     resnet34,
@@ -44,6 +43,7 @@ from visionkit.models.resnet_cifar import (
     resnet110_cifar,
 )
 from visionkit.models.vgg import vgg16, vgg19
+from visionkit.models.weights.official import OFFICIAL
 from visionkit.models.xception import xception
 from visionkit.models.zfnet import zfnet
 

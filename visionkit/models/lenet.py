@@ -112,7 +112,7 @@ class TableConv2D(Block):
 
     def mult_adds(self, input_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...]) -> int:
         """What one image costs, see ``profile``."""
-        return math.prod(side or 0 for side in output_shape[1:3]) * math.prod(self.kernel.shape)
+        return math.prod(side or 0 for side in output_shape[1:3]) * int(math.prod(self.kernel.shape))
 
     def stock(self) -> list[keras.Layer]:
         """A stock convolution that does the same, see ``inline``; in training its zeros would not stay zero."""

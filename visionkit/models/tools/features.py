@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Self
 import keras
 
 from visionkit._errors import ArgumentError, ModelError, describe
-from visionkit.models._choice import choose
-from visionkit.models._stages import Call, Walk, inside
-from visionkit.models.trace import LOCK, fresh_inputs, nodes
+from visionkit.models.tools.choice import choose
+from visionkit.models.tools.stages import Call, Walk, inside
+from visionkit.models.tools.trace import LOCK, fresh_inputs, nodes
 
 Path = tuple[int, ...]
 

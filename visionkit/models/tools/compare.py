@@ -12,8 +12,8 @@ import keras
 
 from visionkit._errors import ArgumentError, describe
 from visionkit._table import Table, megabytes, shape_text
-from visionkit.models._source import Source, model_of
-from visionkit.models.profile import profile, unknown_note
+from visionkit.models.tools.profile import profile, unknown_note
+from visionkit.models.tools.source import Source, model_of
 
 
 class ModelRow(NamedTuple):

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from visionkit.models._flat import flattened
-from visionkit.models._part import Chain, Part, before_activation, ends_in_activation
-from visionkit.models.trace import nodes, traced
+from visionkit.models.tools.flat import flattened
+from visionkit.models.tools.part import Chain, Part, before_activation, ends_in_activation
+from visionkit.models.tools.trace import nodes, traced
 
 # The weight that is the last to touch the output, and the axis of it that runs over the channels of the output.
 _KERNELS = {

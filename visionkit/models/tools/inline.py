@@ -6,9 +6,9 @@ import keras
 from keras import layers
 
 from visionkit._errors import ModelError
-from visionkit.models._flat import flattened
-from visionkit.models._part import Chain, Part, before_activation, ends_in_activation, foreign, is_keras_own
-from visionkit.models.trace import is_stock, traced
+from visionkit.models.tools.flat import flattened
+from visionkit.models.tools.part import Chain, Part, before_activation, ends_in_activation, foreign, is_keras_own
+from visionkit.models.tools.trace import is_stock, traced
 
 
 def inline(model: keras.Model) -> keras.Model:

@@ -9,8 +9,8 @@ import keras
 from keras import layers
 
 from visionkit.blocks import Stage
-from visionkit.models._strides import Stride, convolves, each, factor, is_map, ratio, sides_of
-from visionkit.models.trace import cast_for, fresh_inputs, is_composite, opened, replay, restored
+from visionkit.models.tools.strides import Stride, convolves, each, factor, is_map, ratio, sides_of
+from visionkit.models.tools.trace import cast_for, fresh_inputs, is_composite, opened, replay, restored
 
 _PADDINGS = (layers.ZeroPadding2D, layers.Cropping2D)
 

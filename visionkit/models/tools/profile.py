@@ -14,9 +14,9 @@ import keras
 
 from visionkit._errors import ModelError, VisionkitError
 from visionkit._table import Table, in_short, shape_text
-from visionkit.models._costs import cost_of
-from visionkit.models._source import Source, model_of
-from visionkit.models.trace import replay, traced
+from visionkit.models.tools.costs import cost_of
+from visionkit.models.tools.source import Source, model_of
+from visionkit.models.tools.trace import replay, traced
 
 
 class LayerProfile(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
-from visionkit.models.hdf5 import Arrays
+from visionkit.models.weights.hdf5 import Arrays
 
 Array = NDArray[Any]
 
@@ -51,12 +51,12 @@ def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callabl
             faults.append(f"missing {name} of shape {array.shape}")
         elif found[name].shape != array.shape:
             other = found[name]
-            if name in own_head and _other_classes(array.shape, other.shape):
+            if (bridged := _bridged(name, array.shape, other)) is not None:
+                changed[name] = bridged
+            elif name in own_head and _other_classes(array.shape, other.shape):
                 changed[name] = array
                 classes = f"{other.shape[-1]} classes, not {array.shape[-1]}"
                 note = f"the file is for {classes}; all but the layer that tells them apart is loaded"
-            elif (bridged := _bridged(name, array.shape, other)) is not None:
-                changed[name] = bridged
             else:
                 faults.append(f"{name}: expected shape {array.shape}, got {other.shape}")
     left = found.keys() - own.keys() - (set() if own_head else found_head)
@@ -72,6 +72,8 @@ def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callabl
 
 
 def _other_classes(own: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    if other[:2] == (1, 1) and len(other) == len(own) + 2:  # a classifier that is a 1x1 convolution
+        other = other[2:]
     return len(own) == len(other) and own[:-1] == other[:-1]
 
 

@@ -11,8 +11,8 @@ import h5py  # type: ignore[import-untyped]
 import keras
 
 from visionkit._errors import ArgumentError, FileError, ModelError
-from visionkit.models import hdf5, layerwise
-from visionkit.models.fitting import fit
+from visionkit.models.weights import hdf5, layerwise
+from visionkit.models.weights.fitting import fit
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import keras
 from keras import layers
 
-from visionkit.models.trace import is_stock
+from visionkit.models.tools.trace import is_stock
 
 # The layers that apply their activation last, so that it may as well be an operation behind them.
 _END_IN_ACTIVATION = {

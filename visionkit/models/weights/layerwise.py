@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
 from visionkit.blocks import ClassifierHead
-from visionkit.models.fitting import fit
-from visionkit.models.trace import traced
+from visionkit.models.tools.trace import traced
+from visionkit.models.weights.fitting import fit
 
 # Names that Keras made itself: they count up from model to model, so only their order says something.
 _AUTOMATIC = re.compile(r"(conv2d|separable_conv2d|depthwise_conv2d|batch_normalization|normalization|dense)(_\d+)?")
@@ -62,7 +62,7 @@ def _matched(own: list[str], found: list[str]) -> dict[str, str]:
         plain = {name: name for name in own}
     names = {name: plain[_plain(name)] for name in found if _plain(name) in plain}
     aliases = {name: _HEADS[_plain(name)] for name in found if name not in names and _plain(name) in _HEADS}
-    names |= {name: other for name, other in aliases.items() if other in own and other not in names.values()}
+    names |= {name: other for name, other in aliases.items() if other not in names.values()}
     taken = set(names.values())
     rest = [name for name in own if name not in taken]
     automatic = [name for name in found if name not in names and _AUTOMATIC.fullmatch(name)]

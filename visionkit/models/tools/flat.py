@@ -9,8 +9,8 @@ import keras
 from keras import layers
 
 from visionkit._errors import ModelError
-from visionkit.models._part import Chain, Part
-from visionkit.models.trace import cast_for, input_like, opened, replay
+from visionkit.models.tools.part import Chain, Part
+from visionkit.models.tools.trace import cast_for, input_like, opened, replay
 
 
 def flattened(

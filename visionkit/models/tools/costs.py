@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from visionkit._errors import ModelError
-from visionkit.models.trace import is_stock
+from visionkit.models.tools.trace import is_stock
 
 Shape = tuple[int | None, ...]
 

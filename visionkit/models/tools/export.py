@@ -13,7 +13,7 @@ import keras
 
 from visionkit._errors import ArgumentError, FileError, ModelError, VisionkitError, describe, one_of
 from visionkit._extras import require
-from visionkit.models._source import Source, model_of
+from visionkit.models.tools.source import Source, model_of
 
 Format = Literal["keras", "saved_model", "litert", "onnx", "openvino"]
 

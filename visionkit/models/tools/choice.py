@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from visionkit._errors import ArgumentError, ModelError, describe
-from visionkit.models._stages import Call, Walk
+from visionkit.models.tools.stages import Call, Walk
 
 
 def choose(walk: Walk, stages: Any) -> dict[str, Call]:
