@@ -125,6 +125,7 @@ def test_a_file_without_classifier_leaves_ours_as_it_was(tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # Keras' own, which pytest.warns issues anew
 @pytest.mark.parametrize("kind", ["model.keras", "model.weights.h5"])
 def test_our_own_files_bridge_the_same_differences(kind, tmp_path):
     saved = small_mobilenet(include_preprocessing=True)
