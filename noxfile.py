@@ -92,7 +92,13 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """The figures: the table of blur checks, and pages read. `--hershey` for pages needs no data but the package."""
+    """The figures: models against their peers, the table of blur checks, and pages read.
+
+    `--hershey` for pages needs no data but the package.
+    """
     session.install("-e", ".", *group("test"))
+    session.install("kimm==0.2.5")
+    session.run("python", "benchmarks/zoo.py")
+    session.run("python", "benchmarks/fuse.py")
     session.run("python", "benchmarks/blur.py")
     session.run("python", "benchmarks/pages.py", *(session.posargs or ["--hershey"]))
