@@ -15,6 +15,8 @@ TABLE = {
     "2014": ((64, 1), (192, 1), (384, 1), (256, 1), (256, 1)),
 }
 SIZES = (11, 5, 3, 3, 3)
+# stem -> padding of the poolings
+_POOLING = {"imagenet": "valid", "cifar": "same"}
 
 
 def _body(variant: str, stem: str, norm: str) -> Body:
@@ -36,9 +38,6 @@ def _body(variant: str, stem: str, norm: str) -> Body:
         return x
 
     return body
-
-
-_POOLING = {"imagenet": "valid", "cifar": "same"}
 
 
 def alexnet(

@@ -22,7 +22,8 @@ class ModelOptions(TypedDict, total=False):
     classes: number of classes.
     weights: None for random ones; "imagenet" for the official ones of Keras Applications, downloaded once; or the path
         of a file, see ``load_weights``.
-    include_top: whether the model ends in its classifier; without, in feature maps.
+    include_top: whether the model ends in its classifier; without, in feature maps, and what is said here of classes,
+        dropout and classifier_activation has no place.
     pooling: "avg" or "max" over the feature maps: without top what the model ends in, with top instead of the
         family's own.
     dropout: probability in [0, 1) before the class scores (and behind each hidden layer of the head).
