@@ -77,8 +77,9 @@ def one_of(where: str, argument: str, value: object, options: Iterable[str]) -> 
     canny: expected preset to be one of 'wide', 'mid', 'tight', got 'midd'; did you mean 'mid'?
     """
     names = list(options)
-    near = difflib.get_close_matches(str(value), names, n=1)
+    near = difflib.get_close_matches(str(value), names, n=3)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ArgumentError(
-        f"{where}: expected {argument} to be one of {', '.join(map(repr, names))}, got {describe(value)}{hint}"
-    )
+    shown = ", ".join(map(repr, names))
+    if len(names) > 15:  # nobody reads on to what came
+        shown = f"{len(names)} names, such as {', '.join(map(repr, near or names[:3]))}"
+    return ArgumentError(f"{where}: expected {argument} to be one of {shown}, got {describe(value)}{hint}")
