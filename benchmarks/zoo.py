@@ -64,12 +64,10 @@ def main() -> None:
 def candidates(name: str) -> dict[str, Build]:
     """What builds the model, with its top and random weights, in each collection that has it."""
     ours, in_kimm = BUILT[name]
-    found: dict[str, Build] = {}
-    if ours in visionkit.models.list_models():
-        found[OURS] = lambda: visionkit.models.create(ours, include_preprocessing=False)
-    else:
-        print(f"  {OURS}: no model {ours!r} yet")
-    found[REFERENCE] = lambda: getattr(keras.applications, name)(weights=None)
+    found: dict[str, Build] = {
+        OURS: lambda: visionkit.models.create(ours, include_preprocessing=False),
+        REFERENCE: lambda: getattr(keras.applications, name)(weights=None),
+    }
     for package, build in (("kimm", kimm(in_kimm)), ("keras-hub", keras_hub(name))):
         try:
             version = importlib.metadata.version(package)
@@ -81,7 +79,7 @@ def candidates(name: str) -> dict[str, Build]:
             continue
         found[f"{package} {version}"] = build
         print(f"  {package} {version}: {parameters:.2f} million parameters")
-    for who in (one for one in (OURS, REFERENCE) if one in found):
+    for who in (OURS, REFERENCE):
         print(f"  {who}: {found[who]().count_params() / 1e6:.2f} million parameters")
     return found
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.models.reference import REFERENCES, calibrate, own_options, pictures, reference_model, save_official
 from visionkit import ArgumentError, FileError, ModelError
+from visionkit.blocks import ClassifierHead
 from visionkit.models import create, load_weights
 from visionkit.models.weights.official import OFFICIAL
 
@@ -140,6 +141,17 @@ def test_our_own_files_bridge_the_same_differences(kind, tmp_path):
     assert_same(grey, as_array(saved(np.repeat(x[..., :1], 3, axis=-1))), x[..., :1])
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # Keras' own, which pytest.warns issues anew
+@pytest.mark.parametrize("kind", ["model.keras", "model.weights.h5"])
+def test_our_own_file_with_a_classifier_fits_a_model_without(kind, tmp_path):
+    saved, other = small_mobilenet(), small_mobilenet(include_top=False)
+    (saved.save if kind.endswith("keras") else saved.save_weights)(tmp_path / kind)
+    with pytest.warns(UserWarning, match="classifier is left out"):
+        load_weights(other, tmp_path / kind)
+    x = pictures(MOBILENET)
+    assert_same(other, as_array(keras.Model(saved.input, saved.get_layer("block13").output)(x)), x)
+
+
 @pytest.mark.parametrize("reference", [MOBILENET, EFFICIENTNET], ids=lambda one: one.own)
 def test_one_channel_from_three_is_their_sum(reference, tmp_path):
     theirs = reference_model(reference)
@@ -192,6 +204,13 @@ def cut(file):
     file[name] = array
 
 
+def cut_inputs(file):
+    name = f"conv_pw_3/{names_in(file['conv_pw_3'].attrs, 'weight_names')[0]}"
+    array = file[name][:, :, 1:]
+    del file[name]
+    file[name] = array
+
+
 def link_away(file):
     name = f"conv_pw_3/{names_in(file['conv_pw_3'].attrs, 'weight_names')[0]}"
     del file[name]
@@ -204,6 +223,7 @@ def link_away(file):
         (take_out, ModelError, "missing conv_pw_3_bn/0 of shape"),
         (put_in, ModelError, r"not in the model: extra/0 of shape \(3, 3\)"),
         (cut, ModelError, "conv_pw_3/0: expected shape"),
+        (cut_inputs, ModelError, "conv_pw_3/0: expected shape"),
         (link_away, FileError, "a link"),
         (lambda file: file.attrs.__delitem__("layer_names"), ModelError, "nothing was loaded"),
     ],
@@ -215,6 +235,17 @@ def test_a_file_that_does_not_fit_changes_nothing(change, error, message, mobile
         load_weights(ours, broken(mobilenet[1], tmp_path, change))
     for old, new in zip(before, ours.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_several_kernels_for_other_channels_are_named_beside_other_classes(tmp_path):
+    def two_stems(channels, classes):
+        images = keras.Input((8, 8, channels))
+        stems = [keras.layers.Conv2D(2, 3, name=name)(images) for name in ("left", "right")]
+        return keras.Model(images, ClassifierHead(classes, name="head")(keras.layers.Add()(stems)))
+
+    save_official(two_stems(3, 4), tmp_path / "two.h5")
+    with pytest.raises(ModelError, match="left/0: 3 channels instead of 1; right/0"):
+        load_weights(two_stems(1, 5), tmp_path / "two.h5")
 
 
 def test_a_wider_model_does_not_fit(mobilenet):

@@ -43,6 +43,13 @@ def number(where: str, argument: str, value: object, *, above: float = -math.inf
     return float(value.__float__())
 
 
+def not_negative(where: str, argument: str, value: object) -> float:
+    """A finite number of at least 0."""
+    if number(where, argument, value) < 0:
+        raise ArgumentError(f"{where}: expected {argument} to be at least 0, got {describe(value)}")
+    return number(where, argument, value)
+
+
 def flag(where: str, argument: str, value: object) -> bool:
     """True or False."""
     if not isinstance(value, bool):

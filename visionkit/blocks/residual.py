@@ -72,7 +72,7 @@ class _Unit(Shortcut):
         self._act = MappingProxyType({"padding": padding, "activation": activation})
         self.preact_norm = batch_norm(self, "preact_bn", **norm) if preactivation else None
         self.preact_activation = self.activation_layer(activation, "preact_relu") if preactivation else None
-        ratio = _checks.number(where, "se_ratio", se_ratio, above=-1e-9)
+        ratio = _checks.not_negative(where, "se_ratio", se_ratio)
         self.se = SqueezeExcite(ratio, **self.part("se")) if ratio else None
         rate = _checks.rate(where, "drop_path", drop_path)
         self.drop_path = DropPath(rate, **self.child("drop_path")) if rate else None

@@ -160,7 +160,7 @@ class InvertedResidual(Block):
             raise one_of(where, "se_from", se_from, ["input", "expanded"])
         self.filters = _checks.positive(where, "filters", filters)
         self.expansion = _checks.number(where, "expansion", expansion, above=0.0)
-        self.se_ratio = _checks.number(where, "se_ratio", se_ratio, above=-1e-9)
+        self.se_ratio = _checks.not_negative(where, "se_ratio", se_ratio)
         self.se_from = se_from
         self.drop_rate = _checks.rate(where, "drop_path", drop_path)
         self.strides = _checks.size(where, "strides", strides)

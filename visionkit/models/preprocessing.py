@@ -7,7 +7,7 @@ from keras import layers, ops
 from visionkit._errors import one_of
 
 # Mean and standard deviation of red, green and blue over the ImageNet training set; Caffe's mean is an older one.
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
 
 
@@ -42,7 +42,7 @@ def _caffe(x: Any, channels: int) -> Any:
 
 def _torch(x: Any, channels: int) -> Any:
     """Mean 0 and variance 1 for each channel."""
-    mean, deviation = _spread(_MEAN, channels), _spread(_DEVIATION, channels)
+    mean, deviation = _spread(_MEAN, channels), _spread(DEVIATION, channels)
     scale = [1 / (255 * one) for one in deviation]
     offset = [-centre / one for centre, one in zip(mean, deviation, strict=True)]
     return layers.Rescaling(scale, offset=offset, name="rescaling")(x)
@@ -54,7 +54,7 @@ def _efficientnet(x: Any, channels: int) -> Any:
     normalization = layers.Normalization(name="normalization")
     x = normalization(x)
     normalization.adapt_mean.assign(_spread(_MEAN, channels))
-    normalization.adapt_variance.assign([one**2 for one in _spread(_DEVIATION, channels)])
+    normalization.adapt_variance.assign([one**2 for one in _spread(DEVIATION, channels)])
     normalization.finalize_state()
     return x
 

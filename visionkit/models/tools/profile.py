@@ -16,7 +16,7 @@ from visionkit._errors import ModelError, VisionkitError
 from visionkit._table import Table, in_short, shape_text
 from visionkit.models.tools.costs import cost_of
 from visionkit.models.tools.source import Source, model_of
-from visionkit.models.tools.trace import replay, traced
+from visionkit.models.tools.trace import replay, tensors_in, traced
 
 
 class LayerProfile(NamedTuple):
@@ -186,7 +186,7 @@ class _Count:
     def call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         """Pass shapes through a layer, and count it."""
         outputs = layer(*args, **kwargs)
-        tensors = [one for one in keras.tree.flatten((args, kwargs)) if isinstance(one, keras.KerasTensor)]
+        tensors = tensors_in((args, kwargs))
         cost = cost_of(layer, tensors[0] if tensors else None, outputs)
         self.parts += [(part.type, part.mult_adds, _number(self._new(part.kernels))) for part in cost.parts]
         mult_adds = sum(part.mult_adds for part in cost.parts)
@@ -230,7 +230,7 @@ def _by_type(parts: list[tuple[str, int, int]]) -> Mapping[str, TypeProfile]:
 
 def _shapes(tensors: Any) -> Any:
     """The shape of a tensor, or the shapes of several."""
-    shapes = tuple(tuple(one.shape) for one in keras.tree.flatten(tensors) if isinstance(one, keras.KerasTensor))
+    shapes = tuple(tuple(one.shape) for one in tensors_in(tensors))
     return shapes[0] if len(shapes) == 1 else shapes
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -10,7 +9,16 @@ from keras import layers
 
 from visionkit.blocks import Stage
 from visionkit.models.tools.strides import Stride, convolves, each, factor, is_map, ratio, sides_of
-from visionkit.models.tools.trace import cast_for, fresh_inputs, is_composite, opened, replay, restored
+from visionkit.models.tools.trace import (
+    cast_for,
+    fresh_inputs,
+    graph_of,
+    is_composite,
+    opened,
+    replay,
+    restored,
+    tensors_in,
+)
 
 _PADDINGS = (layers.ZeroPadding2D, layers.Cropping2D)
 
@@ -126,7 +134,7 @@ class Walk:
         return replay(graph, given, call)
 
     def _leaf(self, leaf: Any, args: Any, kwargs: Any, outputs: list[Any]) -> None:
-        inputs = list(_tensors((args, kwargs)))
+        inputs = tensors_in((args, kwargs))
         self._leaves.append((inputs, outputs))
         maps = {id(one): (one, self._maps[id(one)]) for one in inputs if id(one) in self._maps}
         for after in filter(is_map, outputs):
@@ -156,8 +164,8 @@ class Walk:
 
 def inside(operation: Any, args: Any, kwargs: Any) -> tuple[keras.Function, list[Any], dict[str, Any]]:
     """The graph of what a composite is made of, the tensors to call that graph on, and flags."""
-    graph = getattr(operation, "_functional", None) or operation
-    if isinstance(graph, keras.Function):
+    graph = graph_of(operation)
+    if graph is not None:
         return graph, keras.tree.flatten(args), kwargs
     if not operation._call_has_training_arg:  # Keras hands it to every layer under a flag
         kwargs = {name: value for name, value in kwargs.items() if name != "training"}
@@ -173,7 +181,3 @@ def inside(operation: Any, args: Any, kwargs: Any) -> tuple[keras.Function, list
         if names[one.name] > 1 and not isinstance(one, keras.Layer):
             one.name = f"{one.name}_{names[one.name]}"
     return graph, given, {}
-
-
-def _tensors(values: Any) -> Iterator[Any]:
-    return (one for one in keras.tree.flatten(values) if isinstance(one, keras.KerasTensor))

@@ -32,6 +32,17 @@ def is_stock(layer: Any) -> bool:
     return type(layer).__module__.split(".")[0] == "keras"
 
 
+def graph_of(model: Any) -> keras.Function | None:
+    """The graph that a functional or Sequential model has itself; None for any other layer."""
+    graph = getattr(model, "_functional", None) or model
+    return graph if isinstance(graph, keras.Function) else None
+
+
+def tensors_in(values: Any) -> list[Any]:
+    """The symbolic tensors in a structure."""
+    return [one for one in keras.tree.flatten(values) if isinstance(one, keras.KerasTensor)]
+
+
 @contextmanager
 def traced(model: keras.Model) -> Iterator[keras.Function]:
     """The graph of a model's leaf layers, as long as the context lasts; the model is as it was afterwards.
@@ -162,8 +173,8 @@ def _expand(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a leaf; instead of a composite, the leaves that it is made of."""
     if not is_composite(operation):
         return operation(*args, **kwargs)
-    graph = getattr(operation, "_functional", None) or operation
-    if isinstance(graph, keras.Function) and all(kwargs[name] is None for name in kwargs.keys() - {"training"}):
+    graph = graph_of(operation)
+    if graph is not None and all(kwargs[name] is None for name in kwargs.keys() - {"training"}):
         return replay(graph, _cast_inputs(graph, args), _under(kwargs.get("training")))
     if not operation._call_has_training_arg:  # Keras hands it to every layer under a flag
         kwargs.pop("training", None)
@@ -189,8 +200,8 @@ def _cast_inputs(graph: keras.Function, args: Any) -> list[Any]:
 
 def fresh_inputs(model: keras.Model) -> Any:
     """Fresh symbolic inputs like the model's own."""
-    graph = getattr(model, "_functional", None) or model
-    if isinstance(graph, keras.Function):
+    graph = graph_of(model)
+    if graph is not None:
         return keras.tree.map_structure(input_like, graph.input)
     shape = (model.get_build_config() or {}).get("input_shape")  # a subclassed model knows only what it was built on
     if shape is None:

@@ -12,7 +12,7 @@ import keras
 
 from visionkit._errors import ArgumentError, FileError, ModelError
 from visionkit.models.weights import hdf5, layerwise
-from visionkit.models.weights.fitting import fit
+from visionkit.models.weights.fitting import channels_of, fit
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
@@ -59,8 +59,13 @@ def _by_path(model: keras.Model, path: Path, folder: Path) -> str:
     # What Keras would write for this model is what it is able to read: compare before anything is assigned.
     like = folder / "like.weights.h5"
     model.save_weights(like)
-    own = hdf5.read_arrays(like)
-    fitted = fit(model.name, own, hdf5.read_arrays(path), is_head=lambda name: "classifier_head" in name.split("/"))
+    fitted = fit(
+        model.name,
+        hdf5.read_arrays(like),
+        hdf5.read_arrays(path),
+        channels=channels_of(model),
+        is_head=lambda name: "classifier_head" in name.split("/"),
+    )
     if fitted.changed:
         path = shutil.copyfile(path, folder / "changed.weights.h5")
         with h5py.File(path, "r+") as file:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,13 +26,16 @@ class Fitted(NamedTuple):
     note: str
 
 
-def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callable[[str], bool]) -> Fitted:
+def fit(
+    model: str, own: Mapping[str, Array], found: Arrays, *, channels: int | None, is_head: Callable[[str], bool]
+) -> Fitted:
     """Fit arrays found in a file to those that a model has.
 
     Args:
         model: name of the model, for messages.
         own: the model's arrays by name; of those that the file does not replace they stay.
         found: the file's arrays, by the same names.
+        channels: of the model's images; only kernels that look at as many may be for another number in the file.
         is_head: whether a name is one of the classifier's.
 
     Raises:
@@ -51,7 +55,7 @@ def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callabl
             faults.append(f"missing {name} of shape {array.shape}")
         elif found[name].shape != array.shape:
             other = found[name]
-            if (bridged := _bridged(name, array.shape, other)) is not None:
+            if (bridged := _bridged(name, array.shape, other, channels)) is not None:
                 changed[name] = bridged
             elif name in own_head and _other_classes(array.shape, other.shape):
                 changed[name] = array
@@ -61,8 +65,9 @@ def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callabl
                 faults.append(f"{name}: expected shape {array.shape}, got {other.shape}")
     left = found.keys() - own.keys() - (set() if own_head else found_head)
     faults += [f"not in the model: {name} of shape {found[name].shape}" for name in found if name in left]
-    if sum(1 for name in changed if name not in own_head and changed[name].ndim == 4) > 1:
-        faults += [f"{name}: {found[name].shape[2]} channels instead of {changed[name].shape[2]}" for name in changed]
+    kernels = [name for name in changed if name not in own_head and changed[name].ndim == 4]
+    if len(kernels) > 1:  # only the first convolution sees the images
+        faults += [f"{name}: {found[name].shape[2]} channels instead of {changed[name].shape[2]}" for name in kernels]
     if faults:
         more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
         raise ModelError(
@@ -71,17 +76,27 @@ def fit(model: str, own: Mapping[str, Array], found: Arrays, *, is_head: Callabl
     return Fitted({name: changed.get(name, found.get(name)) for name in own}, changed, note)  # type: ignore[misc]
 
 
+def channels_of(model: keras.Model) -> int | None:
+    """The number of channels of a model's images; None where there is not one input, whose shape is known."""
+    shape = getattr(model, "input_shape", None)
+    return shape[-1] if isinstance(shape, tuple) else None
+
+
 def _other_classes(own: tuple[int, ...], other: tuple[int, ...]) -> bool:
     if other[:2] == (1, 1) and len(other) == len(own) + 2:  # a classifier that is a 1x1 convolution
         other = other[2:]
     return len(own) == len(other) and own[:-1] == other[:-1]
 
 
-def _bridged(name: str, shape: tuple[int, ...], array: Array) -> Array | None:
+def _bridged(name: str, shape: tuple[int, ...], array: Array, channels: int | None) -> Array | None:
     """The array in another shape where that means the same, else None."""
     if array.ndim == 4 and array.shape == (1, 1, *shape):  # a classifier that is a 1x1 convolution
         return array.reshape(shape)
-    if len(shape) == array.ndim == 4 and shape[:2] + shape[3:] == array.shape[:2] + array.shape[3:]:
+    if (
+        len(shape) == array.ndim == 4
+        and shape[2] == channels
+        and shape[:2] + shape[3:] == array.shape[:2] + array.shape[3:]
+    ):
         return _channels(array, shape[2])
     if len(shape) == array.ndim == 1 and "normalization" in name:  # mean and variance of the channels
         return np.full(shape, array.mean()) if shape[0] == 1 else np.resize(array, shape)

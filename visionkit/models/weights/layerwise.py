@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
 from visionkit.blocks import ClassifierHead
+from visionkit.models.preprocessing import DEVIATION
 from visionkit.models.tools.trace import traced
-from visionkit.models.weights.fitting import fit
+from visionkit.models.weights.fitting import channels_of, fit
 
 # Names that Keras made itself: they count up from model to model, so only their order says something.
 _AUTOMATIC = re.compile(r"(conv2d|separable_conv2d|depthwise_conv2d|batch_normalization|normalization|dense)(_\d+)?")
 # What stands for the layers of our heads in official files, which have convolutions there.
 _HEADS = {"conv_preds": "predictions", "logits": "predictions", "conv_2": "fc1"}
-# The official EfficientNet files hold standard deviations as variances, and Keras divides once more.
-_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def load(model: keras.Model, layers: dict[str, list[NDArray[np.generic]]]) -> str:
@@ -29,9 +28,10 @@ def load(model: keras.Model, layers: dict[str, list[NDArray[np.generic]]]) -> st
         ModelError: they do not fit.
     """
     with traced(model) as graph:
-        leaves = {one.name: one for one in graph.operations if isinstance(one, keras.Layer) and one.weights}
-        if len(leaves) != sum(1 for one in graph.operations if isinstance(one, keras.Layer) and one.weights):
-            raise ModelError(f"load_weights: expected layers of {model.name} to have names of their own")
+        weighted = [one for one in graph.operations if isinstance(one, keras.Layer) and one.weights]
+    leaves = {one.name: one for one in weighted}
+    if len(leaves) < len(weighted):
+        raise ModelError(f"load_weights: expected layers of {model.name} to have names of their own")
     names = _matched(list(leaves), list(layers))
     heads = {leaf.name for one in model._flatten_layers() if isinstance(one, ClassifierHead) for leaf in _inside(one)}
     heads |= set(_HEADS.values()) | {"fc2"}
@@ -39,11 +39,14 @@ def load(model: keras.Model, layers: dict[str, list[NDArray[np.generic]]]) -> st
     if "normalization" not in leaves:  # a model that is given scaled pixels
         found = {key: array for key, array in found.items() if not key.startswith("normalization")}
     values = {name: leaf.get_weights() for name, leaf in leaves.items()}
-    own = {f"{name}/{number}": np.asarray(one) for name, all_ in values.items() for number, one in enumerate(all_)}
-    fitted = fit(model.name, own, found, is_head=lambda key: key.partition("/")[0] in heads)
+    own = {f"{name}/{number}": one for name, several in values.items() for number, one in enumerate(several)}
+    fitted = fit(
+        model.name, own, found, channels=channels_of(model), is_head=lambda key: key.partition("/")[0] in heads
+    )
+    # The official EfficientNet files hold standard deviations as variances, and Keras divides once more.
     variance = fitted.arrays.get("normalization/1")
-    if variance is not None and variance.shape == (3,) and np.allclose(variance, _DEVIATION, atol=1e-4):
-        fitted.arrays["normalization/1"] = variance * np.array(_DEVIATION, variance.dtype)
+    if variance is not None and variance.shape == (3,) and np.allclose(variance, DEVIATION, atol=1e-4):
+        fitted.arrays["normalization/1"] = variance * np.array(DEVIATION, variance.dtype)
     for name, leaf in leaves.items():
         leaf.set_weights([fitted.arrays[f"{name}/{number}"] for number in range(len(leaf.weights))])
         if isinstance(leaf, keras.layers.Normalization):
