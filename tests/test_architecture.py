@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "visionkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
-PARTS = ("blocks", "models", "preprocess", "reader")
+PARTS = ("blocks", "models", "preprocess", "reader", "train")
 
 every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
 
@@ -18,13 +18,16 @@ ARROWS = {
     "_errors": set(),
     "_extras": {"_errors"},
     "_table": set(),
+    "_checks": {"_errors"},
+    "_files": set(),
     "__init__": {"_errors", *PARTS},
-    "preprocess": {"_errors"},
-    "blocks": {"_errors"},
-    "models": {"_errors", "_extras", "_table", "blocks"},
+    "preprocess": {"_errors", "_files"},
+    "blocks": {"_errors", "_checks"},
+    "models": {"_errors", "_checks", "_extras", "_table", "blocks"},
+    "train": {"_errors", "_checks", "_extras", "_files", "_table", "preprocess"},
     "reader": {"_errors", "_extras", "preprocess", "models"},
     "_demo": {"preprocess", "reader"},
-    "cli": {"_errors", "_table", "__init__", "_demo", "preprocess", "models", "reader"},
+    "cli": {"_errors", "_table", "__init__", "_demo", "preprocess", "models", "reader", "train"},
     "__main__": {"cli"},
 }
 
@@ -35,6 +38,7 @@ AT_ONCE = {
     "_demo": {"numpy", "cv2"},
     "blocks": {"keras"},
     "models": {"h5py", "keras", "numpy"},
+    "train": {"cv2", "keras", "numpy"},
 }
 HEAVY = {"keras", "tensorflow", "torch", "jax"}
 

@@ -9,7 +9,7 @@ import visionkit as vk
 NAMES = {
     "visionkit": """
         ArgumentError BlurryImageError FileError ImageError MissingExtraError ModelError NothingFoundError
-        VisionkitError __version__ blocks models preprocess reader
+        VisionkitError __version__ blocks models preprocess reader train
         """,
     "visionkit.preprocess": """
         BLUR_THRESHOLDS Otsu blur_score canny draw_boxes find_boxes gaussian_blur is_blurry otsu read resize sort_boxes

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from visionkit import models as models
     from visionkit import preprocess as preprocess
     from visionkit import reader as reader
+    from visionkit import train as train
 
 __version__ = "0.1.0"
 
@@ -45,9 +46,10 @@ __all__ = [
     "models",
     "preprocess",
     "reader",
+    "train",
 ]
 
-_PARTS = ("blocks", "models", "preprocess", "reader")
+_PARTS = ("blocks", "models", "preprocess", "reader", "train")
 
 
 def __getattr__(name: str) -> "ModuleType":

@@ -9,9 +9,10 @@ from typing import Any, Self
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError
-from visionkit.blocks import _checks
-from visionkit.blocks._checks import Shape
+from visionkit.blocks import _inputs
+from visionkit.blocks._inputs import Shape
 
 # What keras.Layer and Block take; everything else must be an argument of the block.
 _LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "names")
@@ -105,7 +106,7 @@ class Block(keras.Layer):  # type: ignore[misc]
         if isinstance(activation, keras.Layer):  # a copy: two places in a network never share one by accident
             own = {**self.child(suffix or type(activation).__name__.lower()), **changes}
             return type(activation).from_config({**activation.get_config(), **own})
-        function = _checks.resolved(type(self).__name__, "activation", keras.activations.get, activation)
+        function = _inputs.resolved(type(self).__name__, "activation", keras.activations.get, activation)
         suffix = suffix or getattr(function, "__name__", "activation").strip("<>")
         return layers.Activation(function, **{**self.child(suffix), **changes})
 
@@ -116,7 +117,7 @@ def initializer(where: str, value: Any) -> Any:
     Fresh, because a Keras initialiser object draws the same values each time it is asked.
     """
     name = _ALIASES.get(value, value) if isinstance(value, str) else value
-    found = _checks.resolved(where, "kernel_initializer", keras.initializers.get, name)
+    found = _inputs.resolved(where, "kernel_initializer", keras.initializers.get, name)
     if isinstance(value, str):
         return found
     return type(found).from_config(found.get_config()) if isinstance(found, keras.initializers.Initializer) else found
@@ -124,7 +125,7 @@ def initializer(where: str, value: Any) -> Any:
 
 def regularizer(where: str, value: Any) -> Any:
     """A regulariser for one child, from a name or an object."""
-    return _checks.resolved(where, "kernel_regularizer", keras.regularizers.get, value)
+    return _inputs.resolved(where, "kernel_regularizer", keras.regularizers.get, value)
 
 
 def build_all(chain: Iterable[keras.Layer | None], shape: Shape) -> Shape:

@@ -6,7 +6,7 @@ import keras
 
 from visionkit._errors import ArgumentError
 from visionkit.blocks._block import Block, build_all, run, shape_after
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 
 Chain = list[keras.Layer | None]
 

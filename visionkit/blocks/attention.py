@@ -8,9 +8,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from visionkit.blocks import _checks
+from visionkit import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import Block, build_all, run
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 from visionkit.blocks.conv import conv2d
 
 
@@ -66,7 +67,7 @@ class SqueezeExcite(Block):
         return [self.squeeze, self.reduce, self.activation, self.expand, self.gate]
 
     def build(self, input_shape: Shape) -> None:
-        channels = _checks.image_shape(self.name, input_shape)[-1] or 0
+        channels = _inputs.image_shape(self.name, input_shape)[-1] or 0
         filters = self.filters or max(1, int(channels * self.ratio))
         self.reduce = conv2d(self, "reduce", filters, 1, **self._options)
         self.expand = conv2d(self, "expand", channels, 1, **self._options)
@@ -74,7 +75,7 @@ class SqueezeExcite(Block):
         self.excite.build([input_shape, gates])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return _checks.image_shape(self.name, input_shape)
+        return _inputs.image_shape(self.name, input_shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return self.excite([inputs, run(self.chain(), inputs, training)])

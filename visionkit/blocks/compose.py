@@ -9,8 +9,9 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, describe, one_of
-from visionkit.blocks import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import Block, to_config
 from visionkit.blocks._shortcut import Chain, Shortcut
 
@@ -134,7 +135,7 @@ class Stage(Block):
             striding = {"strides": steps if number == strider else (1, 1)} if takes_strides else {}
             dropping = {} if rate is None else {"drop_path": rate}
             made = block(**options, **striding, **dropping, **self.child(f"block{number}"))
-            self.blocks.append(_checks.layer("Stage", "what block makes", made))
+            self.blocks.append(_inputs.layer("Stage", "what block makes", made))
 
     def chain(self) -> Chain:
         return list(self.blocks)
@@ -159,4 +160,4 @@ def _layers(where: str, argument: str, value: keras.Layer | Sequence[keras.Layer
     several = list(value) if isinstance(value, list | tuple) else [value]
     if not several:
         raise ArgumentError(f"{where}: expected {argument} to be a layer or a list of layers, got an empty list")
-    return [_checks.layer(where, argument, one) for one in several]
+    return [_inputs.layer(where, argument, one) for one in several]

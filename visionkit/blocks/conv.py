@@ -8,10 +8,11 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, one_of
-from visionkit.blocks import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import Block, build_all, initializer, regularizer
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 
 # "same" and "valid" as in Keras; "symmetric"; or zeros ((top, bottom), (left, right))
 Padding = Literal["same", "valid", "symmetric"] | Sequence[Sequence[int]]
@@ -88,7 +89,7 @@ class ConvBNAct(Block):
         return [self.pad, self.conv, self.norm, self.activation]
 
     def build(self, input_shape: Shape) -> None:
-        channels = _checks.image_shape(self.name, input_shape)[-1]
+        channels = _inputs.image_shape(self.name, input_shape)[-1]
         if channels is not None and channels % self.conv.groups:
             raise ArgumentError(f"{self.name}: expected groups to divide {channels} channels, got {self.conv.groups}")
         build_all(self.chain(), input_shape)
@@ -159,7 +160,7 @@ class DepthwiseConvBNAct(Block):
         return [self.pad, self.conv, self.norm, self.activation]
 
     def build(self, input_shape: Shape) -> None:
-        _checks.image_shape(self.name, input_shape)
+        _inputs.image_shape(self.name, input_shape)
         build_all(self.chain(), input_shape)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError
-from visionkit.blocks import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import Block, build_all, run, shape_after
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 from visionkit.blocks._shortcut import Chain
 from visionkit.blocks.conv import batch_norm, conv2d
 
@@ -77,11 +78,11 @@ class DenseLayer(Block):
         return [*first, self.norm1, self.activation1, self.conv2, self.dropout]
 
     def build(self, input_shape: Shape) -> None:
-        new = build_all(self.chain(), _checks.image_shape(self.name, input_shape))
+        new = build_all(self.chain(), _inputs.image_shape(self.name, input_shape))
         self.concat.build([input_shape, new])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        *sides, channels = _checks.image_shape(self.name, input_shape)
+        *sides, channels = _inputs.image_shape(self.name, input_shape)
         return (*sides, (channels or 0) + self.growth_rate)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -176,7 +177,7 @@ class Transition(Block):
         return [self.norm, self.activation, self.conv, self.pool]
 
     def _filters(self, input_shape: Shape) -> int:
-        channels = _checks.image_shape(self.name, input_shape)[-1] or 0
+        channels = _inputs.image_shape(self.name, input_shape)[-1] or 0
         return max(1, int(channels * self.reduction))
 
     def build(self, input_shape: Shape) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from visionkit.blocks import _checks
+from visionkit import _checks
 from visionkit.blocks._block import Block, build_all
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 
 
 @keras.saving.register_keras_serializable("visionkit")

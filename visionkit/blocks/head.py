@@ -9,10 +9,11 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, describe, one_of
-from visionkit.blocks import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import Block, build_all, initializer, regularizer
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 from visionkit.blocks.conv import batch_norm
 
 _POOLINGS = {
@@ -75,7 +76,7 @@ class ClassifierHead(Block):
             raise one_of("ClassifierHead", "pooling", pooling, _POOLINGS)
         self._hidden_activation = MappingProxyType({"activation": hidden_activation})  # not a child; its copies are
         self._hidden_norm = _checks.flag("ClassifierHead", "hidden_norm", hidden_norm)
-        constraint = _checks.resolved("ClassifierHead", "hidden_constraint", keras.constraints.get, hidden_constraint)
+        constraint = _inputs.resolved("ClassifierHead", "hidden_constraint", keras.constraints.get, hidden_constraint)
         self._kernel = (kernel_initializer, kernel_regularizer)
         self._rate = _checks.rate("ClassifierHead", "dropout", dropout)
         self.pooling = self._pool(pooling)
@@ -98,7 +99,7 @@ class ClassifierHead(Block):
 
     def build(self, input_shape: Shape) -> None:
         if self.pooling is not None:
-            _checks.image_shape(self.name, input_shape)
+            _inputs.image_shape(self.name, input_shape)
         if isinstance(self.pooling, layers.Flatten) and None in input_shape[1:]:
             raise ArgumentError(
                 f"{self.name}: expected a known height and width to flatten, got shape {tuple(input_shape)}; "

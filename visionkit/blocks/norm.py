@@ -7,10 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError
-from visionkit.blocks import _checks
 from visionkit.blocks._block import Block
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 
 
 @keras.saving.register_keras_serializable("visionkit")

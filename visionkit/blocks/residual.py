@@ -12,10 +12,11 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, one_of
-from visionkit.blocks import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import shape_after
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 from visionkit.blocks._shortcut import Chain, Shortcut
 from visionkit.blocks.attention import SqueezeExcite
 from visionkit.blocks.conv import ConvBNAct, batch_norm, conv2d
@@ -108,7 +109,7 @@ class _Unit(Shortcut):
         return [self.activation]
 
     def build(self, input_shape: Shape) -> None:
-        channels = _checks.image_shape(self.name, input_shape)[-1] or 0
+        channels = _inputs.image_shape(self.name, input_shape)[-1] or 0
         filters, strides = self.filters * self.expansion, max(self.strides) > 1
         projects = channels != filters or (strides and not self.preactivation)
         if projects and not self.pads_shortcut:
@@ -135,7 +136,7 @@ class _Unit(Shortcut):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         # The shortcut is made to fit the branch, whose shape can be told before the shortcut is there.
-        _checks.image_shape(self.name, input_shape)
+        _inputs.image_shape(self.name, input_shape)
         return shape_after(self.branch_chain(), input_shape)
 
 

@@ -13,10 +13,11 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, describe, one_of
-from visionkit.blocks import _checks
+from visionkit.blocks import _inputs
 from visionkit.blocks._block import Block, build_all, initializer, regularizer, run, shape_after
-from visionkit.blocks._checks import Shape
+from visionkit.blocks._inputs import Shape
 from visionkit.blocks._shortcut import Chain, Shortcut
 from visionkit.blocks.attention import SqueezeExcite
 from visionkit.blocks.conv import (
@@ -93,7 +94,7 @@ class DepthwiseSeparable(Block):
         return [*first, self.pointwise, self.pointwise_norm, self.pointwise_activation]
 
     def build(self, input_shape: Shape) -> None:
-        build_all(self.chain(), _checks.image_shape(self.name, input_shape))
+        build_all(self.chain(), _inputs.image_shape(self.name, input_shape))
 
 
 @keras.saving.register_keras_serializable("visionkit")
@@ -187,7 +188,7 @@ class InvertedResidual(Block):
         return [self.expand, self.depthwise, self.se, self.project, self.drop_path]
 
     def build(self, input_shape: Shape) -> None:
-        channels = _checks.image_shape(self.name, input_shape)[-1] or 0
+        channels = _inputs.image_shape(self.name, input_shape)[-1] or 0
         inner = channels
         if self.expansion != 1:
             inner = multiple_of_8(channels * self.expansion)
@@ -209,7 +210,7 @@ class InvertedResidual(Block):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         # The other layers do not change height and width, and the last one gives the channels.
-        return shape_after([self.depthwise, self.project], _checks.image_shape(self.name, input_shape))
+        return shape_after([self.depthwise, self.project], _inputs.image_shape(self.name, input_shape))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = run(self.chain(), inputs, training)
@@ -301,7 +302,7 @@ class XceptionBlock(Shortcut):
         return [self.shortcut]
 
     def build(self, input_shape: Shape) -> None:
-        channels = _checks.image_shape(self.name, input_shape)[-1]
+        channels = _inputs.image_shape(self.name, input_shape)[-1]
         if channels != self.filters[-1] or max(self.strides) > 1:
             own = self.part("shortcut")
             one = ConvBNAct(self.filters[-1], 1, strides=self.strides, activation=None, **self._shortcut, **own)
@@ -310,7 +311,7 @@ class XceptionBlock(Shortcut):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         # The shortcut is made to fit the branch, whose shape can be told before the shortcut is there.
-        _checks.image_shape(self.name, input_shape)
+        _inputs.image_shape(self.name, input_shape)
         return shape_after(self.branch_chain(), input_shape)
 
 

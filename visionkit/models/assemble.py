@@ -8,8 +8,9 @@ from typing import Any, Literal, TypedDict
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, VisionkitError, describe, one_of
-from visionkit.blocks import ClassifierHead, _checks
+from visionkit.blocks import ClassifierHead
 from visionkit.models.preprocessing import scaling
 from visionkit.models.weights import load_weights
 from visionkit.models.weights.official import imagenet_file

@@ -5,8 +5,8 @@ from typing import Any, Literal, Unpack
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import one_of
-from visionkit.blocks import _checks
 from visionkit.models.assemble import Body, ModelOptions, assemble
 
 # variant -> widths of the convolutions, which of them are pooled, width of the dense layer, what the images are

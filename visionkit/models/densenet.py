@@ -6,8 +6,9 @@ from typing import Any, Literal, Unpack
 import keras
 from keras import layers
 
+from visionkit import _checks
 from visionkit._errors import one_of
-from visionkit.blocks import ConvBNAct, DenseBlock, Transition, _checks
+from visionkit.blocks import ConvBNAct, DenseBlock, Transition
 from visionkit.models.assemble import Body, ModelOptions, assemble, split
 
 # name -> dense layers in each of the four blocks

@@ -6,8 +6,9 @@ from typing import Any, Literal, Unpack
 import keras
 from keras import layers, ops
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, one_of
-from visionkit.blocks import Block, _checks
+from visionkit.blocks import Block
 from visionkit.models.assemble import ModelOptions, assemble
 
 # Table I of the paper: the maps of S2 that each of the 16 maps of C3 looks at.

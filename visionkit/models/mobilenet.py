@@ -4,7 +4,8 @@ from typing import Any, Unpack
 
 import keras
 
-from visionkit.blocks import ConvBNAct, DepthwiseSeparable, _checks
+from visionkit import _checks
+from visionkit.blocks import ConvBNAct, DepthwiseSeparable
 from visionkit.models.assemble import Body, ModelOptions, assemble
 from visionkit.models.spacing import Spacing
 

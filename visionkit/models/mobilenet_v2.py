@@ -4,7 +4,8 @@ from typing import Any, Unpack
 
 import keras
 
-from visionkit.blocks import ConvBNAct, InvertedResidual, _checks
+from visionkit import _checks
+from visionkit.blocks import ConvBNAct, InvertedResidual
 from visionkit.blocks.separable import multiple_of_8
 from visionkit.models.assemble import Body, ModelOptions, assemble
 from visionkit.models.spacing import Spacing, rising

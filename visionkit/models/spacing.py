@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from visionkit import _checks
 from visionkit._errors import ArgumentError, describe
-from visionkit.blocks import _checks
 
 
 class Spacing:

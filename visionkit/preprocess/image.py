@@ -1,7 +1,6 @@
 """Pictures in and out: reading, writing, checking, colour and size. The only place where BGR exists."""
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionkit._errors import ArgumentError, FileError, ImageError, describe, one_of
+from visionkit._files import replacing
 from visionkit.preprocess._header import HEAD, BrokenFile, Header, inspect, sniff
 
 Image = NDArray[np.uint8]
@@ -75,8 +75,7 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
         ArgumentError: the suffix names no known format.
         FileError: the folder is missing or cannot be written to.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
+    >>>     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write(f"{folder}/red.png", np.full((4, 4, 3), (255, 0, 0), np.uint8))
     ...     read(f"{folder}/red.png")[0, 0]
     array([255,   0,   0], dtype=uint8)
@@ -107,7 +106,8 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
             "try .png, or a smaller picture"
         )
     try:
-        _replace(target, encoded.tobytes())
+        with replacing(target) as file:
+            file.write(encoded.tobytes())
     except OSError as error:
         raise FileError(f"write: cannot write {str(path)!r}: {error.strerror or error}") from error
 
@@ -328,28 +328,6 @@ def _on_white(pixels: Image) -> Image:
     # in whole numbers, rounded: white shows through by what is missing from alpha
     opaque = alpha.astype(np.uint16)
     return ((colors * opaque + (255 - opaque) * np.uint16(255) + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Put a file in its place in one step."""
-    try:
-        mode = target.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 _log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, OpenCV 5

@@ -1,16 +1,10 @@
-"""What the arguments of blocks may be; every message says what was expected, what came, and what to do."""
+"""What arguments may be; every message says what was expected, what came, and what to do."""
 
 import difflib
-import inspect
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
-
-import keras
+from collections.abc import Iterable
 
 from visionkit._errors import ArgumentError, describe
-
-Shape = tuple[int | None, ...]
 
 
 def positive(where: str, argument: str, value: object, *, least: int = 1) -> int:
@@ -65,37 +59,3 @@ def known(where: str, given: Iterable[str], names: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}? It" if near else "it"
             raise ArgumentError(f"{where}: unknown argument {name!r}; {hint} takes {', '.join(sorted(names))}")
-
-
-def resolved(where: str, argument: str, get: Callable[[Any], Any], value: object) -> Any:
-    """What a Keras lookup (``keras.initializers.get`` and the like) makes of a name or an object."""
-    try:
-        return get(value)
-    except (ValueError, TypeError) as error:
-        name = getattr(get, "__module__", "keras").rpartition(".")[2]
-        raise ArgumentError(
-            f"{where}: expected {argument} to be something that keras.{name}.get knows, got {describe(value)}"
-        ) from error
-
-
-def image_shape(where: str, shape: Shape) -> Shape:
-    """The shape of a batch of images or feature maps, channels known."""
-    if len(shape) != 4:
-        raise ArgumentError(
-            f"{where}: expected an input of shape (N, H, W, C), got {tuple(shape)}; "
-            "add a channel axis with keras.ops.expand_dims(x, -1) if it is the one that is missing"
-        )
-    if shape[-1] is None:
-        raise ArgumentError(
-            f"{where}: expected an input of shape (N, H, W, C) with a known number of channels, got {tuple(shape)}"
-        )
-    return tuple(shape)
-
-
-def layer(where: str, argument: str, value: object) -> keras.Layer:
-    """A Keras layer, not a class or a plain function."""
-    if isinstance(value, keras.Layer):
-        return value
-    came = value.__name__ if inspect.isclass(value) else describe(value)
-    hint = f"; make one with {came}(...)" if inspect.isclass(value) else "; wrap a function in keras.layers.Lambda"
-    raise ArgumentError(f"{where}: expected {argument} to be a Keras layer, got {came}{hint}")

@@ -1,0 +1,3 @@
+"""Train any Keras model."""
+
+__all__: list[str] = []
