@@ -8,8 +8,8 @@ import visionkit as vk
 
 NAMES = {
     "visionkit": """
-        ArgumentError BlurryImageError FileError ImageError MissingExtraError ModelError NothingFoundError
-        VisionkitError __version__ blocks models preprocess reader train
+        ArgumentError BlurryImageError FileError ImageError MissingExtraError ModelError NonFiniteError
+        NothingFoundError VisionkitError __version__ blocks models preprocess reader train
         """,
     "visionkit.preprocess": """
         BLUR_THRESHOLDS Otsu blur_score canny draw_boxes find_boxes gaussian_blur is_blurry otsu read resize sort_boxes
@@ -37,6 +37,7 @@ ERRORS = {  # name -> the built-in that it is caught as, too
     "ImageError": ValueError,
     "MissingExtraError": ImportError,
     "ModelError": ValueError,
+    "NonFiniteError": ArithmeticError,
     "NothingFoundError": ValueError,
 }
 

@@ -17,6 +17,7 @@ from visionkit._errors import (
     ImageError,
     MissingExtraError,
     ModelError,
+    NonFiniteError,
     NothingFoundError,
     VisionkitError,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "ImageError",
     "MissingExtraError",
     "ModelError",
+    "NonFiniteError",
     "NothingFoundError",
     "VisionkitError",
     "__version__",

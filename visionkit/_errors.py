@@ -1,7 +1,7 @@
 """The exception family, and the two helpers that make its messages say what was expected and what came."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class VisionkitError(Exception):
@@ -47,6 +47,28 @@ class FileError(VisionkitError, OSError):
 
 class ModelError(VisionkitError, ValueError):
     """A model does not fit what it is used for."""
+
+
+class NonFiniteError(VisionkitError, ArithmeticError):
+    """Training came to a loss or a weight that is infinite or not a number.
+
+    Attributes:
+        epoch, step: where, counted from 1 on.
+        names: what the samples of that step are called.
+    """
+
+    def __init__(self, message: str, *, epoch: int, step: int, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.step = step
+        self.names = tuple(names)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_non_finite, (str(self), self.epoch, self.step, self.names))
+
+
+def _non_finite(message: str, epoch: int, step: int, names: Sequence[str]) -> NonFiniteError:
+    return NonFiniteError(message, epoch=epoch, step=step, names=names)
 
 
 class MissingExtraError(VisionkitError, ImportError):

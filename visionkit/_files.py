@@ -49,3 +49,16 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Put a text in its place in one step, in UTF-8."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def check_room(folder: str | os.PathLike[str], size: int) -> None:
+    """Make sure that a file of a size in bytes can be written, for libraries that crash where it cannot.
+
+    HDF5 does, when it closes a file on a full disk. Where the system cannot reserve room, nothing is checked.
+
+    Raises:
+        OSError: there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)

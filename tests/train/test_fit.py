@@ -1,0 +1,306 @@
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from tests.train.small import blobs, equal, small_model
+from visionkit import ArgumentError, FileError, ModelError, NonFiniteError
+from visionkit.train.data.arrays import from_arrays
+from visionkit.train.loop.fit import fit
+from visionkit.train.schedules import cosine, staircase
+
+SPARSE = "sparse_categorical_crossentropy"
+
+
+def test_the_weights_are_those_of_keras_own_fit():
+    x, y = blobs(70)  # the last batch is smaller
+    ours, theirs = small_model(), small_model()
+    run = fit(ours, from_arrays(x, y, shuffle=False), (x[:40], y[:40]), epochs=3, optimizer="sgd", verbose=0)
+    theirs.compile("sgd", SPARSE, metrics=["accuracy"])
+    history = theirs.fit(x, y, epochs=3, shuffle=False, validation_data=(x[:40], y[:40]), verbose=0).history
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+    assert run.history.keys() == history.keys()
+    for name in history:
+        np.testing.assert_allclose(run.history[name], history[name], rtol=1e-5)
+    assert run.best.epoch == 1 + int(np.argmin(history["val_loss"]))
+    assert run.best.monitor == "val_loss"
+
+
+def test_class_weights_are_those_of_keras():
+    x, y = blobs(64)
+    ours, theirs = small_model(), small_model()
+    weights = {0: 1.0, 1: 3.0, 2: 0.5}
+    fit(ours, from_arrays(x, y, shuffle=False), epochs=2, optimizer="sgd", class_weight=weights, verbose=0)
+    theirs.compile("sgd", SPARSE)
+    theirs.fit(x, y, epochs=2, shuffle=False, class_weight=weights, verbose=0)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_a_staircase_is_what_keras_scheduler_does():
+    x, y = blobs(64)
+    ours, theirs = small_model(), small_model()
+    steps = staircase({0: 0.1, 1: 0.02, 2: 0.5})
+    run = fit(
+        ours, from_arrays(x, y, shuffle=False), epochs=3, optimizer=keras.optimizers.SGD(), schedule=steps, verbose=0
+    )
+    assert run.history["learning_rate"] == [0.1, 0.02, 0.5]
+    theirs.compile(keras.optimizers.SGD(), SPARSE)
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: steps(epoch))
+    theirs.fit(x, y, epochs=3, shuffle=False, callbacks=[scheduler], verbose=0)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+def test_the_folder_holds_what_it_says(tmp_path):
+    x, y = blobs()
+    model = small_model()
+    run = fit(
+        model, (x, y), (x, y), epochs=4, directory=tmp_path / "run", monitor="val_accuracy", tensorboard=True, verbose=0
+    )
+    names = {path.name for path in run.directory.iterdir()}
+    assert {"config.json", "snapshot.npz", "history.csv", "best.weights.h5", "last.weights.h5", "tensorboard"} <= names
+    with open(run.directory / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert [float(row["val_accuracy"]) for row in rows] == run.history["val_accuracy"]
+    assert run.best.value == max(run.history["val_accuracy"])
+    other = small_model()
+    other.load_weights(run.directory / "last.weights.h5")
+    assert equal(model, other)
+    other.load_weights(run.directory / "best.weights.h5")
+    other.compile(loss=SPARSE, metrics=["accuracy"])
+    assert other.evaluate(x, y, verbose=0)[1] == pytest.approx(run.best.value)
+    assert json.loads((run.directory / "config.json").read_text())["epochs"] == 4
+
+
+def test_a_finished_run_is_not_trained_again_and_a_longer_one_goes_on(tmp_path):
+    x, y = blobs()
+    data = from_arrays(x, y)
+    whole, parts, again = small_model(dropout=0.2), small_model(dropout=0.2), small_model(dropout=0.2)
+    straight = fit(whole, data, epochs=5, directory=tmp_path / "a", ema=0.9, verbose=0)
+    fit(parts, data, epochs=2, directory=tmp_path / "b", ema=0.9, verbose=0)
+    small_model()  # goes on in another state of the world
+    later = fit(again, data, epochs=5, directory=tmp_path / "b", ema=0.9, verbose=0)
+    assert later == straight._replace(directory=tmp_path / "b")
+    assert equal(whole, again)
+    once_more = small_model(dropout=0.2)
+    assert fit(once_more, data, epochs=5, directory=tmp_path / "b", ema=0.9, verbose=0) == later
+    assert equal(whole, once_more)
+
+
+def test_the_averaged_weights_are_those_of_keras():
+    x, y = blobs(64)
+    ours, theirs = small_model(), small_model()
+    fit(ours, from_arrays(x, y, shuffle=False), epochs=2, optimizer="sgd", ema=0.5, verbose=0)
+    theirs.compile(keras.optimizers.SGD(use_ema=True, ema_momentum=0.5), SPARSE)
+    theirs.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_early_stopping_ends_a_run_and_a_resume_does_not_go_on(tmp_path):
+    x, y = blobs()
+    arguments = dict(epochs=50, monitor="loss", mode="max", patience=2, directory=tmp_path, verbose=0)
+    run = fit(small_model(), (x, y), **arguments)
+    assert len(run.history["loss"]) == 3  # it falls from the first epoch on
+    assert fit(small_model(), (x, y), **arguments).history == run.history
+
+
+def test_the_best_weights_come_back(tmp_path):
+    x, y = blobs()
+    model = small_model()
+    rates = staircase({0: 0.1, 3: 50.0})  # the last epochs spoil everything
+    run = fit(model, (x, y), (x, y), epochs=5, optimizer=keras.optimizers.SGD(), schedule=rates, directory=tmp_path,
+              restore_best=True, verbose=0)  # fmt: skip
+    assert run.best.epoch <= 3
+    model.compile(loss=SPARSE)
+    assert model.evaluate(x, y, verbose=0, return_dict=True)["loss"] == pytest.approx(run.best.value, rel=1e-5)
+
+
+def test_another_run_in_the_folder_is_an_error_that_says_what_differs(tmp_path):
+    x, y = blobs()
+    fit(small_model(), from_arrays(x, y), epochs=1, directory=tmp_path, verbose=0)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ModelError, match=r"its train\.seed is 0, here it is 1"):
+        fit(small_model(), from_arrays(x, y, seed=1), epochs=2, directory=tmp_path, verbose=0)
+    with pytest.raises(ModelError, match=r"model\.parameters"):
+        fit(small_model(4), from_arrays(x, y), epochs=2, directory=tmp_path, verbose=0)
+    with pytest.raises(ModelError, match=r"optimizer\.learning_rate"):
+        fit(
+            small_model(),
+            from_arrays(x, y),
+            epochs=2,
+            optimizer=keras.optimizers.Adam(0.5),
+            directory=tmp_path,
+            verbose=0,
+        )
+    with pytest.raises(FileError, match="holds a run already"):
+        fit(small_model(), from_arrays(x, y), epochs=2, directory=tmp_path, resume=False, verbose=0)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_its_samples(tmp_path, folder):
+    x, y = blobs(96)
+    x[70] = np.nan
+    data = from_arrays(x, y, batch_size=16, shuffle=False)
+    model, before = small_model(), small_model()
+    with pytest.raises(NonFiniteError, match="after step 5 of epoch 1, on sample 64") as caught:
+        fit(model, data, epochs=2, directory=tmp_path / "run" if folder else None, verbose=0)
+    assert caught.value.step == 5
+    assert caught.value.epoch == 1
+    assert "sample 70" in caught.value.names
+    assert equal(model, before)  # it was saved before the first step last
+
+
+def test_a_damaged_snapshot_is_named(tmp_path):
+    x, y = blobs()
+    fit(small_model(), (x, y), epochs=1, directory=tmp_path, verbose=0)
+    snapshot = tmp_path / "snapshot.npz"
+    whole = snapshot.read_bytes()
+    for damaged in (
+        b"",
+        whole[: len(whole) // 2],
+        whole[:500] + bytes([whole[500] ^ 255]) + whole[501:],
+        b"no snapshot",
+    ):
+        snapshot.write_bytes(damaged)
+        with pytest.raises(FileError, match=r"snapshot\.npz' is damaged or no snapshot"):
+            fit(small_model(), (x, y), epochs=2, directory=tmp_path, verbose=0)
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    x, y = blobs()
+    with pytest.raises(FileError, match="cannot write to the run's folder"):
+        fit(small_model(), (x, y), epochs=1, directory=tmp_path / "file" / "run", verbose=0)
+
+
+def test_a_full_disk_is_one_error_and_the_run_goes_on_later(tmp_path):
+    resource = pytest.importorskip("resource")
+    import signal
+
+    x, y = blobs()
+    data = from_arrays(x, y)
+    fit(small_model(), data, epochs=1, directory=tmp_path, verbose=0)
+    before = (tmp_path / "snapshot.npz").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(FileError, match="cannot write to the run's folder"):
+            fit(small_model(), data, epochs=2, directory=tmp_path, verbose=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "snapshot.npz").read_bytes() == before
+    model, straight = small_model(), small_model()
+    run = fit(model, data, epochs=2, directory=tmp_path, verbose=0)
+    assert run.history == fit(straight, data, epochs=2, verbose=0).history
+    assert equal(model, straight)
+
+
+def test_half_precision_leaves_the_model_as_it_was():
+    x, y = blobs()
+    model = small_model()
+    run = fit(model, (x, y), epochs=3, optimizer=keras.optimizers.Adam(0.05), precision="bfloat16", verbose=0)
+    assert run.history["loss"][-1] < run.history["loss"][0]
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert keras.backend.standardize_dtype(model(x[:2]).dtype) == "float32"
+
+
+def test_a_schedule_of_cosine_moves_every_step(tmp_path):
+    x, y = blobs(96)
+    seen = []
+
+    class Rates(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append(float(self.model.optimizer.learning_rate))
+
+    schedule = cosine(0.1, 2)
+    fit(small_model(), (x, y), epochs=2, schedule=schedule, callbacks=[Rates()], verbose=0)
+    np.testing.assert_allclose(seen, [schedule(step / 3) for step in range(6)], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(epochs=0), "epochs"),
+        (dict(epochs=1, monitor="val_loss"), "validation data"),
+        (dict(epochs=1, mode="most"), "mode"),
+        (dict(epochs=1, restore_best=True), "directory"),
+        (dict(epochs=1, optimizer="adamm"), "optimizer"),
+        (dict(epochs=1, precision="half"), "precision"),
+        (dict(epochs=1, clip=-1.0), "clip"),
+        (dict(epochs=1, ema=1.0), "ema"),
+        (dict(epochs=1, class_weight="even"), "class_weight"),
+        (dict(epochs=1, verbose=7), "verbose"),
+        (dict(epochs=1, optimizer=keras.optimizers.Adam(clipnorm=1.0), clip=1.0), "clip"),
+        (
+            dict(epochs=1, schedule=cosine(0.1, 2), optimizer=keras.optimizers.Adam(
+                keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5))),
+            "schedule",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(arguments, message):
+    model, before = small_model(), small_model()
+    with pytest.raises(ArgumentError, match=message):
+        fit(model, blobs(), **arguments)
+    assert equal(model, before)
+
+
+def test_labels_outside_the_classes_are_found_before_the_first_step():
+    x, y = blobs(32)
+    y[20] = 3
+    with pytest.raises((ArgumentError, ModelError), match="3"):
+        fit(small_model(), (x, y), epochs=1, verbose=0)
+
+
+def test_a_line_an_epoch_where_nobody_looks(capsys):
+    fit(small_model(), blobs(), epochs=2, verbose=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    assert all("accuracy" in line and "loss" in line for line in lines)
+
+
+def test_bars_leave_a_line_for_each_epoch(capsys):
+    fit(small_model(), blobs(), epochs=2, verbose=1)
+    out = capsys.readouterr().out
+    assert "epoch 1/2" in out
+    assert "epoch 2/2" in out
+
+
+def test_other_forms_of_data():
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            x, y = blobs(96)
+            return x[32 * index : 32 * index + 32], y[32 * index : 32 * index + 32]
+
+    x, y = blobs(96)
+    one, other = small_model(), small_model()
+    fit(one, Batches(), epochs=2, optimizer="sgd", verbose=0)
+    fit(other, from_arrays(x, y, shuffle=False), epochs=2, optimizer="sgd", verbose=0)
+    assert equal(one, other)
+    for wrong in (5, [x, y], (batch for batch in [(x, y)])):
+        with pytest.raises(ArgumentError, match="expected train to be"):
+            fit(one, wrong, epochs=1, verbose=0)
+
+
+def test_a_tf_dataset_has_to_have_an_end():
+    tf = pytest.importorskip("tensorflow")
+    x, y = blobs(96)
+    one, other = small_model(), small_model()
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
+    fit(one, batches, epochs=2, optimizer="sgd", verbose=0)
+    fit(other, from_arrays(x, y, shuffle=False), epochs=2, optimizer="sgd", verbose=0)
+    assert equal(one, other)
+    with pytest.raises(ArgumentError, match="known number of batches"):
+        fit(one, batches.repeat(), epochs=1, verbose=0)

@@ -1,0 +1,1 @@
+"""Data for training: batches from arrays and from folders of pictures."""

@@ -1,0 +1,48 @@
+"""Work on many pictures at once; OpenCV lets other threads run while it works."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+
+def each(work: Callable[[int], object], count: int) -> None:
+    """Call ``work`` with every number below ``count``, in as many threads as there are processors.
+
+    Raises:
+        Exception: what a call raised; calls that were not begun by then are left out.
+
+    >>> squares = {}
+    >>> each(lambda number: squares.update({number: number**2}), 3)
+    >>> sorted(squares.items())
+    [(0, 0), (1, 1), (2, 4)]
+    """
+    numbers = iter(range(count))  # shared: whoever is free takes the next one
+
+    def take() -> None:
+        try:
+            for number in numbers:
+                work(number)
+        except BaseException:
+            for _ in numbers:
+                pass
+            raise
+
+    helpers = [_pool().submit(take) for _ in range(min(processors(), count) - 1)]
+    try:
+        take()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():  # one that has not begun by now has nothing left to do
+                helper.result()
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(processors(), thread_name_prefix="visionkit")

@@ -1,0 +1,135 @@
+"""What a record holds: a picture, and its class or what it is called."""
+
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visionkit._errors import FileError, ImageError
+from visionkit.preprocess._header import BrokenFile, inspect
+from visionkit.preprocess.image import Image, read, to_gray
+from visionkit.preprocess.image import _turn_upright as turn_upright
+from visionkit.train.data.picture import _REDUCED as REDUCED
+from visionkit.train.data.picture import File, Framing
+from visionkit.train.tfrecord import codec
+
+
+class Keys(NamedTuple):
+    """The names of the features of a record.
+
+    Attributes:
+        image: the bytes of a picture file.
+        label: an integer; None where the records have none.
+        id: bytes; None where the records have none, or nobody wants to know.
+    """
+
+    image: str
+    label: str | None
+    id: str | None
+
+
+class Content(NamedTuple):
+    """What is in a record."""
+
+    image: bytes
+    label: int | None
+    id: bytes | None
+
+
+def content(data: bytes, keys: Keys) -> Content:
+    """Take a record apart.
+
+    Raises:
+        ImageError: it is no ``tf.train.Example``, or one without these features; the message ends a sentence.
+    """
+    try:
+        features = codec.decode(data)
+    except ValueError as error:
+        raise ImageError(f"is no tf.train.Example: {error}") from None
+
+    def one(key: str | None, kind: type) -> Any:
+        if key is None:
+            return None
+        if key not in features:
+            there = ", ".join(map(repr, sorted(features))) or "nothing"
+            raise ImageError(f"has no {key!r}; it has {there}")
+        values = features[key]
+        if len(values) != 1 or not isinstance(values[0], kind):
+            wanted = "one integer" if kind is int else "one value of bytes"
+            kinds = ", ".join(sorted({type(value).__name__ for value in values}))
+            raise ImageError(f"has {len(values)} values{f' of {kinds}' if kinds else ''} as {key!r}; expected {wanted}")
+        return values[0]
+
+    return Content(one(keys.image, bytes), one(keys.label, int), one(keys.id, bytes))
+
+
+class Record(File):
+    """A picture in a record, where ``path`` names the record and ``size`` is that of the picture's bytes.
+
+    Attributes:
+        shard: the file.
+        start: where in it the picture begins.
+        content: the picture's bytes, where they are not in a file.
+    """
+
+    shard: str
+    start: int
+    content: bytes | None
+
+    def data(self) -> NDArray[np.uint8]:
+        """The bytes of the picture."""
+        if self.content is not None:
+            return np.frombuffer(self.content, np.uint8)
+        try:
+            data = np.fromfile(self.shard, np.uint8, count=self.size, offset=self.start)
+        except OSError as error:
+            raise FileError(f"from_tfrecords: cannot read {self.path!r}: {error.strerror or error}") from error
+        if len(data) < self.size:
+            raise FileError(f"from_tfrecords: {self.path!r} has been cut off since the file was opened")
+        return data
+
+
+def record_name(path: str, number: int) -> str:
+    """What a record is called, in messages and wherever files have names; it is counted from 0."""
+    return f"{path}, record {number}"
+
+
+def look(image: bytes, name: str, *, max_pixels: int) -> Record:
+    """Walk the bytes of a picture without decoding it.
+
+    Raises:
+        ImageError: it is not a picture, damaged, cut off, or too large; the message ends a sentence.
+    """
+    try:
+        header = inspect(image)
+    except BrokenFile as error:
+        raise ImageError(f"holds a picture that {error}" if image else "holds an empty picture") from None
+    if header.width * header.height > max_pixels:
+        raise ImageError(f"has {header.width} x {header.height} pixels, more than {max_pixels}")
+    height, width = header.height, header.width
+    if header.format == "TIFF":  # libtiff turns it itself
+        height, width = read(image, mode="gray", max_pixels=max_pixels).shape
+    elif header.orientation >= 5:
+        height, width = width, height
+    record = Record(name, header.format == "JPEG", header.orientation, height, width, len(image), 0)
+    record.content = image
+    return record
+
+
+class RecordFraming(Framing):
+    """How the bytes in a record become a picture: as those of a file do."""
+
+    def _decode(self, file: Any, reduction: int) -> Image:
+        data, pixels = file.data(), None
+        if file.is_jpeg:
+            with suppress(cv2.error):
+                pixels = cv2.imdecode(data, REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+        if pixels is None:
+            try:
+                return read(data.tobytes(), mode="gray" if self.gray else "rgb", max_pixels=self.max_pixels)
+            except ImageError as error:
+                raise ImageError(f"from_tfrecords: {file.path!r}: {error}") from None
+        upright = turn_upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), file.orientation)
+        return to_gray(upright) if self.gray else upright
