@@ -23,8 +23,7 @@ import tensorflow as tf
 from skimage import data as photos
 
 from visionkit.preprocess import resize, write
-from visionkit.train.augment import Augment
-from visionkit.train.data.directory import from_directory
+from visionkit.train import Augment, from_directory
 
 SIZE = (150, 150)
 GENERATOR, LAYERS = "ImageDataGenerator", "Keras layers in map"

@@ -20,14 +20,15 @@ ARROWS = {
     "_table": set(),
     "_checks": {"_errors"},
     "_files": set(),
+    "_launch": {"_checks", "_errors"},
     "__init__": {"_errors", *PARTS},
     "preprocess": {"_errors", "_files"},
     "blocks": {"_errors", "_checks"},
     "models": {"_errors", "_checks", "_extras", "_table", "blocks"},
-    "train": {"_errors", "_checks", "_extras", "_files", "_table", "preprocess"},
+    "train": {"_errors", "_checks", "_extras", "_files", "_table", "__init__", "preprocess"},  # the version
     "reader": {"_errors", "_extras", "preprocess", "models"},
     "_demo": {"preprocess", "reader"},
-    "cli": {"_errors", "_table", "__init__", "_demo", "preprocess", "models", "reader", "train"},
+    "cli": {"_errors", "_table", "__init__", "_demo", "_launch", "preprocess", "models", "reader", "train"},
     "__main__": {"cli"},
 }
 

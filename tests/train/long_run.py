@@ -7,10 +7,7 @@ import time
 import keras
 import numpy as np
 
-from visionkit.train.data.arrays import from_arrays
-from visionkit.train.loop.fit import fit
-from visionkit.train.schedules import cosine
-from visionkit.train.strategy import deterministic
+from visionkit.train import cosine, deterministic, fit, from_arrays
 
 EPOCHS, SAMPLES = 5, 300
 

@@ -11,7 +11,7 @@ from sklearn.calibration import calibration_curve
 from visionkit import ArgumentError, ImageError, ModelError
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.data.dataset import Dataset
-from visionkit.train.evaluate import evaluate
+from visionkit.train.evaluation.evaluate import evaluate
 
 
 def drawn(samples, classes, *, seed=0, truth=None, sure=1.0):

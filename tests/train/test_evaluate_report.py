@@ -11,7 +11,7 @@ import pytest
 
 from visionkit import ArgumentError, FileError
 from visionkit.train.data.arrays import from_arrays
-from visionkit.train.evaluate import evaluate
+from visionkit.train.evaluation.evaluate import evaluate
 
 HOSTILE = ['<script>alert("1")</script>', "a & b", "$x^", "' onload='alert(1)", "Löwe", "кошка", "\udcff file"]
 

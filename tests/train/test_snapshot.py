@@ -24,7 +24,7 @@ def test_what_is_no_data_is_opaque(value):
 
 def test_a_snapshot_comes_back_from_its_file(tmp_path):
     arrays = [np.float32([1, 2]), np.int64(7).reshape(()), np.zeros((0, 3), np.float32)]
-    snapshot = Snapshot(3, 4, {"loss": [0.1, 0.2]}, arrays, arrays[:1], [], {"A 1": {"x": 1}}, [], [2, 0.1], False)
+    snapshot = Snapshot(3, 4, {"loss": [0.1, 0.2]}, arrays, arrays[:1], [], [], {"A 1": {"x": 1}}, [], [2, 0.1], False)
     snapshot.save(tmp_path / "s.npz")
     again = Snapshot.load(tmp_path / "s.npz")
     assert [again.epoch, again.batch, again.history, again.best, again.stopped] == [

@@ -223,8 +223,10 @@ def test_bad_input_is_found(base, tmp_path):
     with pytest.raises(ModelError, match=r"expected samples \(8, 8, 3\) for .*, got \(5, 5, 2\)"):
         extract_features(base, np.zeros((4, 5, 5, 2), "float32"), verbose=0)
     with pytest.raises(ModelError, match="finite features, got others for sample 2"):
-        extract_features(base, np.where(np.arange(4)[:, None, None, None] == 2, np.inf, x), verbose=0)
-    two = keras.Model(base.inputs, [base.outputs[0], base.layers[1].output])
+        extract_features(
+            make_base(activation=None), np.where(np.arange(4)[:, None, None, None] == 2, np.inf, x), verbose=0
+        )
+    two = keras.Model(base.input, [base.outputs[0], base.layers[1].output])
     with pytest.raises(ModelError, match="one output, got 2"):
         extract_features(two, x, verbose=0)
     with pytest.raises(ModelError, match="a built model"):

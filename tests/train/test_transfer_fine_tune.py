@@ -81,13 +81,13 @@ def test_it_goes_on_where_it_was_interrupted(data, tmp_path):
 
     def run(**options):
         model, base = make()
-        return model, fine_tune(model, data, base=base, stages=STAGES, verbose=0, **options)
+        return model, fine_tune(model, data, base=base, stages=STAGES[:2], verbose=0, **options)
 
     with pytest.raises(KeyboardInterrupt):
         run(directory=tmp_path, callbacks=[Fails()])
     model, runs = run(directory=tmp_path)
     witness, whole = run()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1-head", "2-c_conv", "3-all"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1-head", "2-c_conv"]
     for ours, theirs in zip(runs, whole, strict=True):
         np.testing.assert_allclose(ours.history["loss"], theirs.history["loss"], rtol=1e-4)
     for ours, theirs in zip(model.get_weights(), witness.get_weights(), strict=True):

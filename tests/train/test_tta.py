@@ -10,7 +10,7 @@ from visionkit import ArgumentError, ModelError
 from visionkit.train.augment import Augment
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.ensemble import Ensemble
-from visionkit.train.evaluate import evaluate
+from visionkit.train.evaluation.evaluate import evaluate
 from visionkit.train.tta import predict_tta
 
 RNG = np.random.default_rng(0)

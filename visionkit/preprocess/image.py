@@ -75,7 +75,8 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
         ArgumentError: the suffix names no known format.
         FileError: the folder is missing or cannot be written to.
 
-    >>>     >>> with tempfile.TemporaryDirectory() as folder:
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
     ...     write(f"{folder}/red.png", np.full((4, 4, 3), (255, 0, 0), np.uint8))
     ...     read(f"{folder}/red.png")[0, 0]
     array([255,   0,   0], dtype=uint8)

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from visionkit._errors import ArgumentError, FileError, ModelError, VisionkitError, describe
 from visionkit.train.data.dataset import Dataset
-from visionkit.train.evaluate.outputs import bar, dataset_of, labels_of, probabilities
-from visionkit.train.evaluate.scores import Floats
+from visionkit.train.evaluation.outputs import bar, dataset_of, labels_of, probabilities
+from visionkit.train.evaluation.scores import Floats
 
 Source: TypeAlias = keras.Model | str | os.PathLike[str]
 
@@ -86,7 +86,7 @@ class Ensemble:
             FileError: a file that is no model.
         """
         batches = dataset_of("Ensemble.predict", data, batch_size)
-        tick = bar(self, batches, verbose=verbose)
+        tick = bar("Ensemble.predict", self, batches, verbose=verbose)
         return self.voices("Ensemble.predict", batches, from_logits=from_logits, tick=tick)
 
     def voices(self, where: str, data: Dataset, **options: Any) -> Floats:
@@ -130,7 +130,7 @@ class Ensemble:
         where = "Ensemble.tune"
         ensemble = cls(models)
         batches = dataset_of(where, data, batch_size)
-        tick = bar(ensemble, batches, verbose=verbose)
+        tick = bar(where, ensemble, batches, verbose=verbose)
         columns: list[Floats] = []
         for source in ensemble.models:
             found = probabilities(where, loaded(where, source), batches, from_logits=from_logits, tick=tick)

@@ -46,12 +46,12 @@ def average_weights(models: Sequence[Source]) -> keras.Model:
     where = "average_weights"
     sources = several(where, models)
     start = loaded(where, sources[0])
-    mean, plan = _copy(where, start), _plan(where, start)
+    mean, plan = _copy(where, start), _plan(start)
     sums = [weight.astype(np.float64) if _floats(weight) else weight for weight in start.get_weights()]
     del start
     for source in sources[1:]:
         model = loaded(where, source)
-        _same(where, plan, _plan(where, model))
+        _same(where, plan, _plan(model))
         pairs = zip(sums, model.get_weights(), strict=True)
         sums = [total + weight if _floats(weight) else total for total, weight in pairs]
         del model
@@ -67,19 +67,9 @@ class _Plan(NamedTuple):
     weights: list[tuple[str, tuple[int, ...]]]
 
 
-def _plan(where: str, model: keras.Model) -> _Plan:
+def _plan(model: keras.Model) -> _Plan:
     weights = [(weight.path, tuple(weight.shape)) for weight in model.weights]
-    return _Plan(model.name, dict(_parts(_config(where, model))), weights)
-
-
-def _config(where: str, model: keras.Model) -> Any:
-    try:
-        return model.get_config()
-    except Exception as error:  # a class of the user's own, without one
-        raise ModelError(
-            f"{where}: expected a model that tells its configuration, got {describe(model)}; give it a get_config, or "
-            "build it of layers"
-        ) from error
+    return _Plan(model.name, dict(_parts(model.get_config())), weights)
 
 
 def _parts(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
@@ -116,15 +106,20 @@ def _same(where: str, one: _Plan, other: _Plan) -> None:
 
 
 def _copy(where: str, model: keras.Model) -> keras.Model:
-    copy = model.__class__.from_config(_config(where, model))
-    if not copy.built and getattr(model, "input_shape", None):
-        copy.build(model.input_shape)
-    if len(copy.weights) != len(model.weights):
-        raise ModelError(
-            f"{where}: expected a model that can be made from its configuration, got {describe(model)} with "
-            f"{len(model.weights)} weights, made anew with {len(copy.weights)}; build it of layers"
-        )
-    return copy
+    """A model like it, with weights of its own."""
+    error: Exception | None = None
+    try:
+        copy = model.__class__.from_config(model.get_config())
+        if not copy.built:
+            copy.build(model.input_shape)
+        if [tuple(weight.shape) for weight in copy.weights] == [tuple(weight.shape) for weight in model.weights]:
+            return copy
+    except Exception as found:  # Keras lets out whatever a class stumbles over that does not tell how it is made
+        error = found
+    raise ModelError(
+        f"{where}: expected a model that can be made from its configuration, got {describe(model)}; build it of "
+        "layers, or give it a get_config"
+    ) from error
 
 
 def _floats(weight: NDArray[Any]) -> bool:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from visionkit._checks import positive
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
 from visionkit.train.data.dataset import Dataset
-from visionkit.train.evaluate.outputs import View, bar, dataset_of, probabilities
-from visionkit.train.evaluate.scores import Floats
+from visionkit.train.evaluation.outputs import View, bar, dataset_of, probabilities
+from visionkit.train.evaluation.scores import Floats
 
 Images = NDArray[Any]
 Weighted = list[tuple[float, View]]
@@ -30,7 +30,8 @@ def predict_tta(
     """Class probabilities averaged over views of each sample; nothing is drawn but from the seed of the data.
 
     Args:
-        model: a Keras model with one output, an ``Ensemble``, or whatever else has ``predict(x)``.
+        model: a Keras model with one output, an ``Ensemble``, or whatever else has ``predict(x)``. An Ensemble of
+            files loads each of them once a view.
         data: a Dataset, of which epoch 0 is taken; an array x; or arrays (x, y), of which y plays no part. It is read
             once a view.
         views: what is done to the images (N, H, W, C), one after the other; each adds to the picture as it is:
@@ -78,7 +79,7 @@ def predict_tta(
         shown = [(1 / count, None, epoch) for epoch in range(count)]
     else:
         shown = [(weight, view, 0) for weight, view in _combined(where, views)]
-    tick = bar(model, batches, verbose=verbose, views=len(shown))
+    tick = bar(where, model, batches, verbose=verbose, views=len(shown))
     total: Any = 0.0
     for weight, view, epoch in shown:
         found = probabilities(where, model, batches, from_logits=from_logits, view=view, epoch=epoch, tick=tick)

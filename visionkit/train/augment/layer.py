@@ -66,14 +66,14 @@ class Augment(keras.Layer):  # type: ignore[misc]
         ArgumentError: an argument out of its range, or a crop that is larger than the images.
         ImageError: the input is no batch of images.
 
-    The state of the draws is saved with the model. Mixed images and colours are Keras' own layers, which follow in
-    a ``Sequential``, in the model, or in a dataset: ``RandAugment``, ``RandomErasing``; ``MixUp`` and ``CutMix`` take
-    ``{"images": images, "labels": one_hot}``.
+    The state of the draws is saved with the model. For colours, erased parts and mixed images there are Keras' own
+    layers, which follow in a ``Sequential`` or in the model: ``RandAugment``, ``RandomErasing``, and, called with
+    ``{"images": augment(images, training=True), "labels": one_hot}``, ``MixUp`` and ``CutMix``.
 
     >>> import keras
-    >>> augment = keras.Sequential([Augment.preset("faces"), keras.layers.RandomBrightness(0.2)])
-    >>> augment(np.zeros((2, 64, 64, 3)), training=True).shape == (2, 64, 64, 3)
-    True
+    >>> augment = keras.Sequential([Augment.preset("faces"), keras.layers.RandAugment(value_range=(0, 255))])
+    >>> augment.compute_output_shape((None, 64, 64, 3))
+    (None, 64, 64, 3)
     >>> Augment(crop=(56, 56)).compute_output_shape((None, 64, 64, 3))
     (None, 56, 56, 3)
     """
@@ -108,7 +108,7 @@ class Augment(keras.Layer):  # type: ignore[misc]
             rot90=rot90,
             crop=crop,
         )
-        if fill not in BORDERS:
+        if fill not in tuple(BORDERS):
             raise one_of("Augment", "fill", fill, BORDERS)
         self.fill = fill
         self.fill_value = _checks.number("Augment", "fill_value", fill_value)
@@ -132,7 +132,7 @@ class Augment(keras.Layer):  # type: ignore[misc]
         >>> Augment.preset("cats_dogs", rotation=20).ranges.rotation
         20.0
         """
-        if name not in PRESETS:
+        if name not in tuple(PRESETS):
             raise one_of("Augment.preset", "name", name, PRESETS)
         return cls(**(PRESETS[name] | changes))
 
@@ -140,15 +140,6 @@ class Augment(keras.Layer):  # type: ignore[misc]
     def border(self) -> int:
         """The ``borderMode`` of OpenCV that does what ``fill`` says."""
         return BORDERS[self.fill]
-
-    @property
-    def closest(self) -> float:
-        """The smallest share of a picture's side that fills a result; 0 for a crop in pixels, which may be any.
-
-        A picture that is reduced to no less than ``size / closest`` before the warp loses nothing.
-        """
-        crop = self.ranges.crop
-        return 0.0 if isinstance(crop, tuple) else self.ranges.zoom[0] * (1.0 if crop is None else crop)
 
     def matrices(
         self, numbers: ArrayLike, *, epoch: int, sizes: ArrayLike, size: tuple[int, int], seed: int

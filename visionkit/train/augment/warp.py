@@ -18,8 +18,8 @@ def warp(images: Any, matrices: Any, size: tuple[Any, Any], *, fill: str, fill_v
     Returns:
         float32 (N, height, width, C).
     """
-    # keras.ops.image.affine_transform takes 3 to 8 times as long on JAX and PyTorch. On TensorFlow it takes 0.6 times as
-    # long as this does uncompiled, but keeps XLA, which halves that time, from the whole model, and wraps differently.
+    # keras.ops.image.affine_transform takes several times as long on JAX and PyTorch. On TensorFlow it is faster than
+    # this without XLA, and slower than this with it; but a model that holds it cannot be compiled by XLA at all.
     rows, columns = size
     across = ops.cast(ops.arange(columns), "float32")
     down = ops.cast(ops.arange(rows), "float32")[:, None]

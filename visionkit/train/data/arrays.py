@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from visionkit._checks import flag
 from visionkit._errors import ArgumentError, describe
-from visionkit.train.augment.layer import Augment, resolve
+from visionkit.train.augment.layer import Augment
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.labels import check_classes, check_labels
+from visionkit.train.data.layers import Augmentation, config_of, parted
 from visionkit.train.data.warp import warp
 
 CHEAP = 1 << 20  # bytes of a batch that is made faster than handed from one thread to another
@@ -62,7 +63,7 @@ class ArrayDataset(Dataset):
         return {
             "image_size": list(self._x.shape[1:]),
             "scale": self._scale,
-            "augment": None if self._augment is None else self._augment.get_config(),
+            "augment": None if self._augment is None else config_of(self._augment),
             "content": _hash(*arrays),
         }
 
@@ -76,7 +77,7 @@ def from_arrays(
     batch_size: int = 32,
     shuffle: bool = True,
     seed: int = 0,
-    augment: Augment | str | None = None,
+    augment: Augmentation | None = None,
     scale: bool = False,
     drop_remainder: bool = False,
 ) -> Dataset:
@@ -92,7 +93,9 @@ def from_arrays(
         shuffle: give every epoch an order of its own.
         seed: what the orders and the augmentation are drawn from.
         augment: an ``Augment``, or the name of a preset of it, drawn anew for every sample in every epoch; x is then
-            images of up to 4 channels.
+            images of up to 4 channels. Or a layer of Keras that works on whole batches, such as ``RandAugment``,
+            ``RandomErasing``, ``MixUp`` or ``CutMix``; or several of these in a list, an ``Augment`` first. Where
+            images are mixed, integer labels become shares of the classes (N, K).
         scale: divide x by 255.
         drop_remainder: leave out the last batch of an epoch where it is smaller.
 
@@ -112,8 +115,8 @@ def from_arrays(
     where = "from_arrays"
     images = _numbers(where, "x", x)
     flag(where, "scale", scale)
-    augment = resolve(where, augment)
-    if augment is not None and (images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] > 4)):
+    drawn, layers = parted(where, augment)
+    if drawn is not None and (images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] > 4)):
         raise ArgumentError(
             f"{where}: expected x to be (N, H, W) or (N, H, W, C) with up to 4 channels for augment, got {describe(x)}"
         )
@@ -140,7 +143,8 @@ def from_arrays(
         images,
         targets,
         weights,
-        augment=augment,
+        augment=drawn,
+        layers=layers,
         scale=scale,
         classes=names,
         labels=labels,

@@ -4,7 +4,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visionkit._checks import flag, positive
 from visionkit._errors import ArgumentError, describe
+from visionkit.train.data.layers import Layers
 
 Batch = tuple[NDArray[Any], ...]
 
@@ -50,6 +51,7 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         classes: tuple[str, ...] | None = None,
         labels: NDArray[np.int32] | None = None,
         drop_remainder: bool = False,
+        layers: Sequence[keras.Layer] = (),
     ) -> None:
         super().__init__()
         self.samples = samples
@@ -64,6 +66,8 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._served: set[int] = set()
         self._begun = False
+        count = None if labels is None else max(len(classes or ()), 1 + int(labels.max(initial=0)))
+        self._layers = Layers(layers, count) if layers else None
         if len(self) == 0:
             raise ArgumentError(
                 f"{where}: expected at least one batch of {self.batch_size} samples, got {samples} samples; "
@@ -118,8 +122,11 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         """
         place, parts = _checked("batch", part)
         numbers = self.numbers(epoch, index)
-        size = len(numbers)
-        return self._make(numbers[size * place // parts : size * (place + 1) // parts], epoch)
+        here = slice(len(numbers) * place // parts, len(numbers) * (place + 1) // parts)
+        if self._layers is None:
+            return self._make(numbers[here], epoch)
+        whole = self._layers(self._make(numbers, epoch), seed=self.seed, epoch=epoch, index=index)
+        return tuple(array[here] for array in whole)  # a layer may look at all of a batch
 
     def batches(self, epoch: int = 0, start: int = 0, *, part: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         """The batches of an epoch in order, from number ``start`` on, made ahead of their use in another thread.
@@ -191,6 +198,7 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
             "drop_remainder": self._full_batches_only,
             "shuffle": self.shuffle,
             "seed": self.seed,
+            "layers": self._layers.config() if self._layers else [],
             **self._content(),
         }
 

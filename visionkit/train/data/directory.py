@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from visionkit._checks import flag, positive, size
 from visionkit._errors import ArgumentError, one_of
-from visionkit.train.augment.layer import Augment, resolve
+from visionkit.train.augment.layer import Augment
 from visionkit.train.data.broken import Skipped, attempt, refusal
 from visionkit.train.data.cache import Cache, DiskCache, MemoryCache, NoCache
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.folder import Labels, find
+from visionkit.train.data.layers import Augmentation, config_of, parted
 from visionkit.train.data.picture import File, Framing, look
 from visionkit.train.data.threads import each
 from visionkit.train.data.warp import warp
@@ -90,7 +91,7 @@ class DirectoryDataset(Dataset):
             "aspect": self._framing.aspect,
             "color": "gray" if self._framing.gray else "rgb",
             "scale": self._scale,
-            "augment": None if self._augment is None else self._augment.get_config(),
+            "augment": None if self._augment is None else config_of(self._augment),
             "content": digest.hexdigest(),
         }
 
@@ -102,7 +103,7 @@ def from_directory(
     batch_size: int = 32,
     shuffle: bool = True,
     seed: int = 0,
-    augment: Augment | str | None = None,
+    augment: Augmentation | None = None,
     scale: bool = False,
     cache: str | os.PathLike[str] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
@@ -125,7 +126,8 @@ def from_directory(
         batch_size: samples in a batch, over all replicas and workers.
         shuffle: give every epoch an order of its own.
         seed: what the orders and the augmentation are drawn from.
-        augment: an ``Augment``, or the name of a preset of it, drawn anew for every picture in every epoch.
+        augment: an ``Augment``, or the name of a preset of it, drawn anew for every picture in every epoch. Or layers
+            of Keras that work on whole batches, as in ``from_arrays``.
         scale: divide the images, which are 0 to 255, by 255.
         cache: "memory" or a folder, to decode each picture once and keep it at the size that is needed: height x width
             x channels bytes of ``image_size``; with ``augment`` up to four times as much, more by its ``crop``. A
@@ -171,7 +173,7 @@ def from_directory(
             raise one_of(where, argument, value, options)
     max_pixels = positive(where, "max_pixels", max_pixels)
     flag(where, "scale", scale)
-    drawn = resolve(where, augment)
+    drawn, layers = parted(where, augment)
     folder = Path(os.path.abspath(path))
     found = find(where, folder, labels, classes)
     files = [str(folder / file) for file in found.files]
@@ -201,6 +203,7 @@ def from_directory(
         framing=framing,
         cache=kept,
         augment=drawn,
+        layers=layers,
         scale=scale,
         labels=None if found.labels is None else found.labels[places],
         classes=found.classes,

@@ -22,8 +22,8 @@ from visionkit.train.loop.settings import settings_of
 from visionkit.train.loop.snapshot import Snapshot
 from visionkit.train.loop.source import Source, Weights, source, weighting
 from visionkit.train.schedules import apply
+from visionkit.train.strategy import of
 from visionkit.train.strategy.base import Strategy
-from visionkit.train.strategy.choose import of
 
 Rate: TypeAlias = Schedule | Callable[[int], float] | keras.optimizers.schedules.LearningRateSchedule
 

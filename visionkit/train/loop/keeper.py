@@ -91,6 +91,10 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._start and self.batch:  # Keras has just set the metrics back to nothing
             self._put(self.model.metrics_variables, self._start.metrics, what="the metrics")
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._start:
+            state.write_random(self._start.random)  # not before: PyTorch draws a number when the batches begin
         self._start = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -163,6 +167,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             model=state.read(model.variables, self._where),
             optimizer=state.read(model.optimizer.variables, self._where),
             metrics=state.read(model.metrics_variables, self._where),
+            random=state.read_random(),
             callbacks=callbacks,
             extra=extra,
             best=[self.best.epoch, self.best.value] if self.best else None,

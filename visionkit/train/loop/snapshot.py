@@ -14,6 +14,8 @@ from visionkit._files import replacing
 Arrays = list[NDArray[Any]]
 Json = Any
 
+GROUPS = ("model", "optimizer", "metrics", "random", "extra")
+
 
 class Snapshot(NamedTuple):
     """A run after some batches of an epoch.
@@ -22,6 +24,7 @@ class Snapshot(NamedTuple):
         epoch, batch: where it goes on; batch 0 is the epoch's first.
         history: name of a figure -> its value after each whole epoch.
         model, optimizer, metrics: the values of their variables, random states among the model's.
+        random: the backend's own random state, where it has one.
         callbacks: name -> what its attributes became since the run began; see ``packed``.
         extra: the arrays that ``callbacks`` speaks of.
         best: the best epoch so far and its value, or None.
@@ -34,6 +37,7 @@ class Snapshot(NamedTuple):
     model: Arrays
     optimizer: Arrays
     metrics: Arrays
+    random: Arrays
     callbacks: Json
     extra: Arrays
     best: list[float] | None
@@ -45,11 +49,7 @@ class Snapshot(NamedTuple):
         Raises:
             OSError: it cannot be written; the snapshot before it is untouched.
         """
-        entries = {
-            f"{group}.{number}": array
-            for group in ("model", "optimizer", "metrics", "extra")
-            for number, array in enumerate(getattr(self, group))
-        }
+        entries = {f"{group}.{number}": array for group in GROUPS for number, array in enumerate(getattr(self, group))}
         rest = {name: getattr(self, name) for name in ("epoch", "batch", "history", "callbacks", "best", "stopped")}
         entries["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
         with replacing(path) as file:
@@ -67,8 +67,7 @@ class Snapshot(NamedTuple):
                 entries = {name: archive[name] for name in archive.files}
             rest: dict[str, Any] = json.loads(entries.pop("rest").tobytes())
             groups: dict[str, Any] = {
-                group: [entries[f"{group}.{number}"] for number in range(_count(entries, group))]
-                for group in ("model", "optimizer", "metrics", "extra")
+                group: [entries[f"{group}.{number}"] for number in range(_count(entries, group))] for group in GROUPS
             }
             return cls(**groups, **rest)
         except FileNotFoundError:

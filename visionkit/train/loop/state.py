@@ -26,6 +26,25 @@ def read(variables: Sequence[Any], where: Strategy) -> Arrays:
     return [get(variable, where) for variable in variables]
 
 
+def read_random() -> Arrays:
+    """The random state of the backend itself: PyTorch's, from which Keras drops out where a layer has no seed."""
+    if keras.backend.backend() != "torch":
+        return []
+    import torch
+
+    return [state.numpy().copy() for state in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
+
+
+def write_random(states: Arrays) -> None:
+    """Put back what ``read_random`` gave."""
+    if keras.backend.backend() == "torch" and states:
+        import torch
+
+        own, *gpus = map(torch.from_numpy, states)
+        torch.set_rng_state(own)
+        torch.cuda.set_rng_state_all(gpus[: torch.cuda.device_count()])
+
+
 def write(variables: Sequence[Any], values: Arrays, where: Strategy, *, what: str) -> None:
     """Give variables their values.
 

@@ -1,6 +1,6 @@
 """Where a model is trained: one device, and what a strategy over several has to offer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from visionkit._errors import ModelError
 from visionkit.train.strategy.shares import Sequence, unchanged
 
 
@@ -54,14 +55,15 @@ class Strategy:
         return f"<{type(self).__name__} {self.describe()}>"
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Within it, models and optimizers are built for this strategy."""
+        """Within it, models, optimizers and metrics are made for this strategy."""
         return keras.device(self._device) if self._device else nullcontext()
 
     def prepare(self, model: keras.Model) -> AbstractContextManager[Any]:
         """Within it, ``model.fit`` takes what ``feed`` and ``validation`` give; the model must be compiled.
 
         Raises:
-            ModelError: the model was built elsewhere, or is compiled in a way that cannot work on several replicas.
+            ModelError: the model is compiled in a way that cannot work on several replicas; from ``model.fit``: it, or
+                a metric, was made outside of the scope.
         """
         return self.scope()
 
@@ -100,3 +102,17 @@ class Strategy:
     def _shared(self, data: Any, epoch: int, start: int, weighted: Callable[[Any], Any]) -> Iterator[Any]:
         """An epoch as this strategy hands it to Keras."""
         return map(weighted, data.batches(epoch, start))
+
+
+def made_here(variables: Iterable[Any], is_here: Callable[[Any], bool]) -> None:
+    """Refuse variables from outside of a strategy's scope.
+
+    Raises:
+        ModelError: there is one; nothing was trained.
+    """
+    for variable in variables:
+        if not is_here(variable):
+            raise ModelError(
+                f"fit: expected model, optimizer and metrics to be made for one strategy, got {variable.path} from "
+                "outside of it; make all of them within `with strategy.scope():`"
+            )

@@ -69,6 +69,18 @@ def strategy(kind: Kind = "auto", *, devices: Sequence[str] | None = None) -> St
     return engine.one(chosen[0], why)
 
 
+def of(model: keras.Model) -> Strategy:
+    """The strategy that a model was built under: of ``strategy``, or of ``tf.distribute`` or ``keras.distribution``.
+
+    Raises:
+        ModelError: it is one that ``fit`` cannot work with.
+
+    >>> of(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])).num_replicas_in_sync
+    1
+    """
+    return ENGINES[keras.backend.backend()]().of(model, "as the model was built for it")
+
+
 def _automatic(engine: Engine) -> tuple[Kind, str]:
     if engine.workers() > 1:
         return "multi-worker", f"as {engine.variables} says"

@@ -253,15 +253,3 @@ def _name(device: Any) -> str:
 
 
 ENGINES: dict[str, type[Engine]] = {"tensorflow": TensorFlow, "jax": Jax, "torch": Engine}
-
-
-def of(model: keras.Model) -> Strategy:
-    """The strategy that a model was built under: of ``strategy``, or of ``tf.distribute`` or ``keras.distribution``.
-
-    Raises:
-        ModelError: it is one that ``fit`` cannot work with.
-
-    >>> of(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])).num_replicas_in_sync
-    1
-    """
-    return ENGINES[keras.backend.backend()]().of(model, "as the model was built for it")

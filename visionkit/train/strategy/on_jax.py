@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionkit._errors import ModelError
-from visionkit.train.strategy.base import Strategy
+from visionkit.train.strategy.base import Strategy, made_here
 from visionkit.train.strategy.shares import shares
 
 
@@ -29,18 +28,13 @@ class JaxStrategy(Strategy):
         self.worker = jax.process_index()
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Within it, models and optimizers are built for this strategy."""
+        """Within it, models, optimizers and metrics are made for this strategy."""
         scope: AbstractContextManager[Any] = self._distribution.scope()
         return scope
 
     @contextmanager
     def prepare(self, model: keras.Model) -> Iterator[None]:
         """Build what is not built under the distribution; let Keras take the batches as if there were none."""
-        if any(len(variable.value.sharding.device_set) != self.num_replicas_in_sync for variable in model.variables):
-            raise ModelError(
-                "fit: expected a model that was built for its strategy, got one from outside of its scope; build and "
-                "compile it within `with strategy.scope():`"
-            )
         original = model._symbolic_build
 
         def build(iterator: Any = None, data_batch: Any = None) -> None:
@@ -50,6 +44,8 @@ class JaxStrategy(Strategy):
                     break
             with self.scope():
                 original(data_batch=data_batch)
+                variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+                made_here(variables, lambda it: len(it.value.sharding.device_set) == self.num_replicas_in_sync)
                 model.make_train_function()
                 model.make_test_function()
 

@@ -1,15 +1,14 @@
 """Several replicas, or workers, with the TensorFlow backend: ``tf.distribute`` around the steps of Keras."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from visionkit._errors import ModelError
-from visionkit.train.strategy.base import Strategy
+from visionkit.train.strategy.base import Strategy, made_here
 from visionkit.train.strategy.shares import piece, shares, unchanged
 from visionkit.train.strategy.steps import check, function
 
@@ -32,19 +31,23 @@ class TensorFlowStrategy(Strategy):
         self.workers = self.num_replicas_in_sync // self._local
         self.worker = getattr(strategy.extended, "_id_in_cluster", 0)
 
-    def scope(self) -> AbstractContextManager[Any]:
-        """Within it, models and optimizers are built for this strategy."""
-        scope: AbstractContextManager[Any] = self._strategy.scope()
-        return scope
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Within it, models, optimizers and metrics are made for this strategy."""
+        import tensorflow as tf
+
+        def summed_when_read(make: Callable[..., Any], **options: Any) -> Any:
+            """What metrics count: not every version of Keras makes it so that each replica has its own count."""
+            if options.get("aggregation") == tf.VariableAggregation.SUM:
+                options["synchronization"] = tf.VariableSynchronization.ON_READ
+            return make(**options)
+
+        with self._strategy.scope(), tf.variable_creator_scope(summed_when_read):
+            yield
 
     @contextmanager
     def prepare(self, model: keras.Model) -> Iterator[None]:
         """Replace the steps of the model, and how it is built, for a while."""
-        if model.distribute_strategy is not self._strategy:
-            raise ModelError(
-                "fit: expected a model that was built for its strategy, got one from outside of its scope; build and "
-                "compile it within `with strategy.scope():`"
-            )
         check(model, self.num_replicas_in_sync)
 
         def build(iterator: Any = None, data_batch: Any = None) -> None:
@@ -52,8 +55,11 @@ class TensorFlowStrategy(Strategy):
                 for *_, batches in iterator:
                     found = self._strategy.experimental_local_results(next(batches)[0])
                     break
-            with self._strategy.scope():
+            with self.scope():
                 model._symbolic_build(data_batch=data_batch if iterator is None else found[0])
+            variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+            local = self._strategy.experimental_local_results
+            made_here(variables, lambda variable: len(local(variable.value)) == self._local)
 
         model._maybe_symbolic_build = build
         model.train_function = function(model, self._strategy, model.train_step)
@@ -94,6 +100,7 @@ class TensorFlowStrategy(Strategy):
 
     def _dataset(self, begin: Callable[[], Iterator[Any]]) -> Any:
         import tensorflow as tf
+        from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
 
         first = next(begin())
         signature = keras.tree.map_structure(
@@ -106,7 +113,8 @@ class TensorFlowStrategy(Strategy):
             endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
             return made.apply(endless).prefetch(2 * self._local)
 
-        return self._strategy.distribute_datasets_from_function(dataset)
+        # in an adapter of Keras' own, for not every version of it knows datasets of this kind
+        return TFDatasetAdapter(self._strategy.distribute_datasets_from_function(dataset))
 
     def agree(self, flag: bool) -> bool:
         """The chief's flag, by a sum over all workers."""
@@ -120,7 +128,9 @@ class TensorFlowStrategy(Strategy):
     def set(self, variable: Any, value: NDArray[Any]) -> None:
         """As elsewhere; what is summed when it is read goes to one replica, for halves of it might be rounded."""
         value = np.asarray(value)
-        if variable.synchronization != "on_read" or variable.aggregation != "sum":
+        import tensorflow as tf
+
+        if variable.value.synchronization != tf.VariableSynchronization.ON_READ:
             super().set(variable, value)
             return
         for place, local in enumerate(self._strategy.experimental_local_results(variable.value)):

@@ -108,6 +108,7 @@ def from_tfrecords(
     for argument, switch in (("labelled", labelled), ("ordered", ordered), ("scale", scale)):
         flag(WHERE, argument, switch)
     flag(WHERE, "count_in_name", count_in_name)
+    max_pixels = positive(WHERE, "max_pixels", max_pixels)
     keys = _keys(image_key, label_key if labelled else None, None if labelled else id_key)
     drawn = resolve(WHERE, augment)
     paths = find(WHERE, pattern)
@@ -198,5 +199,5 @@ def _framing(image_size: tuple[int, int], color: str, augment: Augment | None, m
         gray=color == "gray",
         crop=None if augment is None else augment.ranges.crop,
         warped=augment is not None,
-        max_pixels=positive(WHERE, "max_pixels", max_pixels),
+        max_pixels=max_pixels,
     )

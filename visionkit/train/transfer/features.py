@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
 from visionkit.train.data.dataset import Dataset
-from visionkit.train.evaluate.outputs import dataset_of
+from visionkit.train.evaluation.outputs import dataset_of
 from visionkit.train.transfer.cache import Cache, key_of
 
 BLOCK = 1 << 28  # bytes of pictures that go through the network at once, between two writes

@@ -79,7 +79,7 @@ TABLE = {
     (True, False): (
         "Try a linear classifier on features from several depths, and keep the best; this is the hard case.",
         "The last features are about other things, and the samples are too few to change them. Earlier features are "
-        "more general: extract_features from keras.Model(base.inputs, base.get_layer(name).output). More data, or "
+        "more general: extract_features from keras.Model(base.input, base.get_layer(name).output). More data, or "
         "augmentation, would help most.",
         0.0,
     ),

@@ -5,8 +5,8 @@ from typing import Any
 
 from visionkit._errors import ArgumentError, ModelError, describe
 from visionkit.train.data.labels import check_classes
-from visionkit.train.evaluate.outputs import as_probabilities, bar, dataset_of, labels_of, names_of, probabilities
-from visionkit.train.evaluate.report import Report
+from visionkit.train.evaluation.outputs import as_probabilities, bar, dataset_of, labels_of, names_of, probabilities
+from visionkit.train.evaluation.report import Report
 
 
 def evaluate(
@@ -58,7 +58,7 @@ def evaluate(
     batches = dataset_of(where, data, batch_size)
     names = batches.classes if classes is None else check_classes(where, classes)
     if callable(getattr(model, "predict", None)):
-        shown = bar(model, batches, verbose=verbose)
+        shown = bar(where, model, batches, verbose=verbose)
         found = probabilities(where, model, batches, from_logits=from_logits, tick=shown)
     elif hasattr(model, "shape"):
         found = as_probabilities(where, model, from_logits=from_logits)

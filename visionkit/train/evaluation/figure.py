@@ -7,7 +7,7 @@ import numpy as np
 from visionkit._extras import require
 
 if TYPE_CHECKING:
-    from visionkit.train.evaluate.report import Report
+    from visionkit.train.evaluation.report import Report
 
 BLUE, ORANGE, GREEN, GRAY = "#2563eb", "#ea580c", "#15803d", "#6b7280"
 MOST = 120  # classes whose names can be read

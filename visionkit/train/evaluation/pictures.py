@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visionkit.train.data.dataset import Dataset
 
 if TYPE_CHECKING:
-    from visionkit.train.evaluate.report import Prediction
+    from visionkit.train.evaluation.report import Prediction
 
 Picture = NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visionkit.train.evaluate.scores import Floats
+from visionkit.train.evaluation.scores import Floats
 
 
 class Bin(NamedTuple):

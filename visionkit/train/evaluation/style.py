@@ -22,7 +22,7 @@ h2 { font-size: 1.2rem; margin: 2.6rem 0 .8rem; }
 h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
 h3 span { color: var(--faint); font-weight: 400; }
 p { margin: .3rem 0 .8rem; max-width: 44rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .6rem; margin: 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); gap: .6rem; margin: 0; }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; }
 dt { white-space: nowrap; color: var(--faint); font-size: .85rem; }
 dd { margin: 0; font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -35,7 +35,7 @@ th, td { padding: .25rem .8rem; text-align: right; border-top: 1px solid var(--l
 thead th { position: sticky; top: 0; background: var(--card); font-weight: 600; z-index: 1; }
 tbody th, tfoot th { text-align: left; font-weight: 400; }
 thead th:first-child { text-align: left; }
-tfoot th, tfoot td { border-top: 1px solid var(--line); font-weight: 600; }
+tfoot th, tfoot td { border-top: 1px solid var(--line); font-weight: 600; white-space: nowrap; }
 .scores th[scope=row], .samples th[scope=row] { overflow-wrap: anywhere; min-width: 9rem; max-width: 26rem; }
 .bar { background: linear-gradient(90deg, rgb(var(--blue) / .28) calc(var(--part) * 100%), transparent 0);
   min-width: 6rem; }

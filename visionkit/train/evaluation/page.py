@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from visionkit.train.evaluate.pictures import Picture, fitted, pictures
-from visionkit.train.evaluate.scores import ClassScore, Floats
-from visionkit.train.evaluate.style import STYLE
+from visionkit.train.evaluation.pictures import Picture, fitted, pictures
+from visionkit.train.evaluation.scores import ClassScore, Floats
+from visionkit.train.evaluation.style import STYLE
 
 if TYPE_CHECKING:
-    from visionkit.train.evaluate.report import Confused, Report
+    from visionkit.train.evaluation.report import Confused, Report
 
 CELLS = 50  # classes up to which the confusion is a table; a picture beyond
 SAMPLES = 500  # rows of the table of samples

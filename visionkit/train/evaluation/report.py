@@ -13,12 +13,12 @@ from visionkit._errors import ArgumentError, FileError, describe
 from visionkit._files import write_text
 from visionkit._table import Table
 from visionkit.train.data.dataset import Dataset
-from visionkit.train.evaluate import scores
-from visionkit.train.evaluate.calibration import Calibration, calibration
-from visionkit.train.evaluate.figure import draw
-from visionkit.train.evaluate.page import page
-from visionkit.train.evaluate.pictures import grid, pictures
-from visionkit.train.evaluate.scores import ClassScore, Floats, Integers
+from visionkit.train.evaluation import scores
+from visionkit.train.evaluation.calibration import Calibration, calibration
+from visionkit.train.evaluation.figure import draw
+from visionkit.train.evaluation.page import page
+from visionkit.train.evaluation.pictures import grid, pictures
+from visionkit.train.evaluation.scores import ClassScore, Floats, Integers
 
 
 class Prediction(NamedTuple):

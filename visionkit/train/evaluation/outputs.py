@@ -12,7 +12,7 @@ from visionkit._checks import flag
 from visionkit._errors import ArgumentError, ModelError, describe
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.data.dataset import Dataset
-from visionkit.train.evaluate.scores import Floats, Integers
+from visionkit.train.evaluation.scores import Floats, Integers
 from visionkit.train.loop.head import last_layer
 
 View = Callable[[NDArray[Any]], NDArray[Any]]
@@ -58,10 +58,10 @@ def dataset_of(where: str, data: Any, batch_size: int | None) -> Dataset:
     return from_arrays(x, None if y is None else _flat(y), batch_size=size, shuffle=False)
 
 
-def bar(model: Any, data: Dataset, *, verbose: int, views: int = 1) -> Callable[[], None]:
+def bar(where: str, model: Any, data: Dataset, *, verbose: int, views: int = 1) -> Callable[[], None]:
     """What is to be called after each batch, so that progress is seen: with 1 as a bar, with 2 as a line at the end."""
     if isinstance(verbose, bool) or verbose not in (0, 1, 2):
-        raise ArgumentError(f"verbose: expected 0, 1 or 2, got {describe(verbose)}")
+        raise ArgumentError(f"{where}: expected verbose to be 0, 1 or 2, got {describe(verbose)}")
     passes = model.passes if isinstance(model, Voices) else 1
     shown = keras.utils.Progbar(views * passes * len(data), verbose=verbose, unit_name="batch")
     return lambda: shown.add(1)
@@ -177,10 +177,10 @@ def _outputs(
                 x = batch[0] if view is None else np.asarray(view(batch[0]))
                 sizes.append(len(x))
                 _check_input(where, model, x)
-                # all of one size, as each new one is compiled anew, and may not divide among devices
-                yield (x if len(x) == sizes[0] else np.concatenate([x, x[:1].repeat(sizes[0] - len(x), axis=0)]),)
                 if tick is not None:
                     tick()
+                # all of one size, as each new one is compiled anew, and may not divide among devices
+                yield (x if len(x) == sizes[0] else np.concatenate([x, x[:1].repeat(sizes[0] - len(x), axis=0)]),)
         except Exception as error:  # a framework that reads from here makes an error of its own of it
             failed.append(error)
             raise

@@ -1,0 +1,155 @@
+"""Pictures written as TFRecords in 16 shards, and read back: `python benchmarks/tfrecords.py [FOLDER]`.
+
+FOLDER holds a folder of pictures for each class; without it, 3,670 JPEG files are cut out of scikit-learn's two photos.
+TensorFlow reads what was written, and every byte and label is compared. Then epochs are timed, in turn: records as they
+come from the disk, unordered and ordered, with the page cache emptied of them where the system can; and images of 150 x
+150, against the `tf.data` pipeline that this is usually written as. Machines differ and are noisy: the ratios count.
+They are medians over pairs of runs.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from visionkit.train.tfrecord import from_tfrecords, stream, write_tfrecords
+
+SHARDS, COUNT, CLASSES, SIDE, BATCH, RUNS = 16, 3670, 5, 150, 32, 3
+FEATURES = {"image": tf.io.FixedLenFeature([], tf.string), "class": tf.io.FixedLenFeature([], tf.int64)}
+
+
+def main() -> None:
+    """Write, compare, and print a line for each figure."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", ".")) as place:
+        folder = Path(sys.argv[1]) if sys.argv[1:] else cut_out(Path(place) / "photos")
+        pattern = f"{place}/records/*.tfrec"
+        start = time.perf_counter()
+        written = write_tfrecords(folder, pattern, shards=SHARDS)
+        seconds, count, paths = time.perf_counter() - start, sum(written.counts), list(written.paths)
+        size = sum(os.path.getsize(path) for path in paths) / 1e6
+        print(f"{count:,} pictures in {len(paths)} shards, {size:.0f} MB, written in {seconds:.1f} s")
+        print(f"every byte and label as it was, read by TensorFlow: {'yes' if same(folder, written) else 'NO'}")
+
+        start = time.perf_counter()
+        ours = {
+            order: from_tfrecords(pattern, image_size=SIDE, ordered=order, batch_size=BATCH) for order in (False, True)
+        }
+        print(f"opened, with all checksums, in {(time.perf_counter() - start) / 2:.2f} s")
+
+        def records(ordered: bool) -> Callable[[], int]:
+            return lambda: rows(stream.read(paths, ordered=ordered, seed=0, epoch=0).batch(BATCH).prefetch(2))
+
+        evicted = forget(paths)
+        show("records from the disk" if evicted else "records", count, records(False), records(True), paths, held=True)
+        show(
+            "images, tf_dataset()", count, lambda: rows(ours[False].tf_dataset()), lambda: rows(ours[True].tf_dataset())
+        )
+        show("images, batches()", count, lambda: rows(ours[False].batches()), lambda: rows(ours[True].batches()))
+        usual = tf_data(paths)
+        show("images, batches() against usual tf.data", count, lambda: rows(ours[False].batches()), lambda: rows(usual))
+
+
+def show(
+    what: str,
+    count: int,
+    one: Callable[[], int],
+    other: Callable[[], int],
+    cold: Iterable[str] = (),
+    *,
+    held: bool = False,
+) -> None:
+    """Time two readings in turn, each from a cold page cache if files are named, and print how they compare."""
+    pairs = []
+    for _ in range(RUNS + 1):
+        times = []
+        for action in (one, other):
+            forget(cold)
+            start = time.perf_counter()
+            found = action()
+            times.append(time.perf_counter() - start)
+            if found != count:
+                raise SystemExit(f"{what}: {found} of {count} records came")
+        pairs.append(times)
+    del pairs[0]
+    first, second = (count / statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(right / left for left, right in pairs)
+    verdict = f"   above 1: {'yes' if ratio > 1 else 'NO'}" if held else ""
+    sides = "" if "against" in what else ", unordered / ordered"
+    print(f"{what}{sides}: {first:,.0f} / {second:,.0f} a second, {ratio:.2f} times as fast{verdict}", flush=True)
+
+
+def rows(batches: Iterable[tuple]) -> int:
+    """How many samples there are."""
+    return sum(len(batch[0]) for batch in batches)
+
+
+def tf_data(paths: list[str]) -> tf.data.Dataset:
+    """The pipeline of the flowers competition's notebooks: read in parallel, unordered, decode, resize, shuffle, batch."""
+
+    def image(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        features = tf.io.parse_single_example(record, FEATURES)
+        pixels = tf.image.decode_jpeg(features["image"], channels=3)
+        return tf.image.resize(pixels, (SIDE, SIDE)), tf.cast(features["class"], tf.int32)
+
+    unordered = tf.data.Options()
+    unordered.deterministic = False
+    data = tf.data.TFRecordDataset(paths, num_parallel_reads=tf.data.AUTOTUNE).with_options(unordered)
+    data = data.map(image, num_parallel_calls=tf.data.AUTOTUNE).shuffle(2048)
+    return data.batch(BATCH).prefetch(tf.data.AUTOTUNE)
+
+
+def same(folder: Path, written) -> bool:
+    """Whether the records that TensorFlow reads are the files of the folder, each once, with its class."""
+    files = Counter(
+        (path.read_bytes(), label)
+        for label, name in enumerate(written.classes)
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    )
+    found: Counter = Counter()
+    for record in tf.data.TFRecordDataset(list(written.paths)):
+        features = tf.io.parse_single_example(record, FEATURES)
+        found[features["image"].numpy(), int(features["class"])] += 1
+    return found == files
+
+
+def forget(paths: Iterable[str]) -> bool:
+    """Drop files from the page cache, where the system can."""
+    if not hasattr(os, "posix_fadvise"):
+        return False
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
+    return True
+
+
+def cut_out(folder: Path) -> Path:
+    """Pieces of two photos, of 240 to 420 pixels a side, in a folder for each class."""
+    from sklearn.datasets import load_sample_images
+
+    photos, draws = load_sample_images().images, np.random.default_rng(0)
+    for number in range(COUNT):
+        photo = photos[number % len(photos)]
+        height, width = draws.integers(240, 421, 2)
+        top, left = draws.integers(0, photo.shape[0] - height + 1), draws.integers(0, photo.shape[1] - width + 1)
+        path = folder / f"class_{number % CLASSES}" / f"{number:04d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), photo[top : top + height, left : left + width, ::-1])
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How good a model is, class by class and sample by sample."""
