@@ -14,7 +14,7 @@ from visionkit.train.augment.layer import Augment
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.data.dataset import Dataset
 from visionkit.train.data.directory import from_directory
-from visionkit.train.transfer import extract_features
+from visionkit.train.transfer.features import extract_features
 
 SAMPLES = 150
 

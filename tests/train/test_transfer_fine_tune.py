@@ -6,9 +6,10 @@ from keras import layers
 from visionkit._errors import ArgumentError, ModelError
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.schedules import one_cycle
-from visionkit.train.transfer import Stage, fine_tune, transfer_plan
+from visionkit.train.transfer.fine_tune import Phase, fine_tune
+from visionkit.train.transfer.plan import transfer_plan
 
-STAGES = [Stage(2, 1e-2), Stage(1, 1e-3, since="c_conv"), Stage(1, 1e-3, since="all")]
+STAGES = [Phase(2, 1e-2), Phase(1, 1e-3, since="c_conv"), Phase(1, 1e-3, since="all")]
 
 
 def make(flat=False):
@@ -57,7 +58,7 @@ class Watch(keras.callbacks.Callback):
 def test_the_head_comes_first_then_the_last_layers_then_all(data, flat):
     model, base = make(flat)
     watch = Watch()
-    runs = fine_tune(model, data, base=base, stages=STAGES, callbacks=[watch], verbose=0)
+    runs = fine_tune(model, data, base=base, phases=STAGES, callbacks=[watch], verbose=0)
     assert [len(run.history["loss"]) for run in runs] == [2, 1, 1]
     head, convolutions = {"head", "head_bn"}, {"a_conv", "b_conv", "c_conv"}
     assert watch.moved == [head, head | {"c_conv"}, head | convolutions]  # and no BatchNormalization of the base
@@ -68,8 +69,8 @@ def test_the_head_comes_first_then_the_last_layers_then_all(data, flat):
 def test_normalisation_of_the_base_trains_if_asked(data):
     model, _ = make()
     watch = Watch()
-    stages = [Stage(1, 1e-2), Stage(1, 1e-3, since="b_bn", batch_norm=True)]
-    fine_tune(model, data, base="base", stages=stages, callbacks=[watch], verbose=0)
+    phases = [Phase(1, 1e-2), Phase(1, 1e-3, since="b_bn", batch_norm=True)]
+    fine_tune(model, data, base="base", phases=phases, callbacks=[watch], verbose=0)
     assert watch.moved[1] == {"b_bn", "c_conv", "c_bn", "head_bn", "head"}
 
 
@@ -81,7 +82,7 @@ def test_it_goes_on_where_it_was_interrupted(data, tmp_path):
 
     def run(**options):
         model, base = make()
-        return model, fine_tune(model, data, base=base, stages=STAGES[:2], verbose=0, **options)
+        return model, fine_tune(model, data, base=base, phases=STAGES[:2], verbose=0, **options)
 
     with pytest.raises(KeyboardInterrupt):
         run(directory=tmp_path, callbacks=[Fails()])
@@ -97,8 +98,8 @@ def test_it_goes_on_where_it_was_interrupted(data, tmp_path):
 def test_a_rate_may_move_and_any_optimizer_does(data):
     model, base = make()
     watch = Watch()
-    stages = [Stage(1, one_cycle(0.1, 1, start_division=10))]
-    fine_tune(model, data, base=base, stages=stages, optimizer=keras.optimizers.SGD, callbacks=[watch], verbose=0)
+    phases = [Phase(1, one_cycle(0.1, 1, start_division=10))]
+    fine_tune(model, data, base=base, phases=phases, optimizer=keras.optimizers.SGD, callbacks=[watch], verbose=0)
     assert isinstance(watch.optimizers[0], keras.optimizers.SGD)
     assert watch.rates == pytest.approx([0.01])
 
@@ -109,10 +110,10 @@ def test_nothing_trains_where_something_is_wrong(data):
 
     def tune(error, message, **options):
         with pytest.raises(error, match=message):
-            fine_tune(model, data, **({"base": base, "stages": STAGES, "verbose": 0} | options))
+            fine_tune(model, data, **({"base": base, "phases": STAGES, "verbose": 0} | options))
 
-    tune(ArgumentError, "did you mean 'c_conv'", stages=[Stage(1, 1e-3), Stage(1, 1e-3, since="c_cnv")])
-    tune(ArgumentError, "stages to be a list of Stage", stages=[])
+    tune(ArgumentError, "did you mean 'c_conv'", phases=[Phase(1, 1e-3), Phase(1, 1e-3, since="c_cnv")])
+    tune(ArgumentError, "phases to be a list of Phase", phases=[])
     tune(ArgumentError, "unknown argument 'los'; did you mean 'loss'", los="mse")
     tune(ArgumentError, "unknown argument 'epochs'", epochs=3)
     tune(ArgumentError, "optimizer to be a class", optimizer="adam")
@@ -121,13 +122,13 @@ def test_nothing_trains_where_something_is_wrong(data):
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     with pytest.raises(ArgumentError, match="rate to be a number above 0"):
-        Stage(1, 0.0)
+        Phase(1, 0.0)
     with pytest.raises(ArgumentError, match="epochs to be an integer"):
-        Stage(0, 1e-3)
+        Phase(0, 1e-3)
 
 
 @pytest.mark.parametrize(
-    ("samples", "similarity", "words", "stages"),
+    ("samples", "similarity", "words", "phases"),
     [
         (280, "high", "a linear classifier on the last features", 1),
         (28_000, "high", "a few of the last layers", 2),
@@ -135,13 +136,13 @@ def test_nothing_trains_where_something_is_wrong(data):
         (28_000, 0.2, "many layers or all", 3),
     ],
 )
-def test_the_plan_is_the_table_of_the_lecture(samples, similarity, words, stages):
+def test_the_plan_is_the_table_of_the_lecture(samples, similarity, words, phases):
     plan = transfer_plan(samples=samples, classes=14, similarity=similarity)
     said = " ".join(str(plan).split())
     assert words in said
     assert plan.reason in said
     assert max(map(len, str(plan).splitlines())) <= 100
-    assert len(plan.stages(make()[1])) == stages
+    assert len(plan.phases(make()[1])) == phases
 
 
 def test_the_bounds_of_the_table():
@@ -157,6 +158,6 @@ def test_the_bounds_of_the_table():
 def test_a_plan_can_be_followed(data):
     model, base = make()
     plan = transfer_plan(samples=2000, classes=2, similarity="high")
-    stages = [Stage(1, stage.rate, stage.since) for stage in plan.stages(base)]
-    assert [stage.since for stage in stages] == [None, "c_conv"]
-    assert len(fine_tune(model, data, base=base, stages=stages, verbose=0)) == 2
+    phases = [Phase(1, phase.rate, phase.since) for phase in plan.phases(base)]
+    assert [phase.since for phase in phases] == [None, "c_conv"]
+    assert len(fine_tune(model, data, base=base, phases=phases, verbose=0)) == 2

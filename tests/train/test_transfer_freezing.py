@@ -5,7 +5,7 @@ from keras import layers
 
 from visionkit._errors import ArgumentError
 from visionkit.blocks import BottleneckBlock, Stage
-from visionkit.train.transfer import freeze, trainable, unfreeze
+from visionkit.train.transfer.freezing import freeze, trainable, unfreeze
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -27,7 +27,7 @@ from visionkit.train.submission import write_submission
 from visionkit.train.tfrecord.read import from_tfrecords
 from visionkit.train.tfrecord.write import write_tfrecords
 from visionkit.train.transfer.features import extract_features
-from visionkit.train.transfer.fine_tune import Stage, fine_tune
+from visionkit.train.transfer.fine_tune import Phase, fine_tune
 from visionkit.train.transfer.freezing import freeze, trainable, unfreeze
 from visionkit.train.transfer.plan import transfer_plan
 from visionkit.train.tta import predict_tta
@@ -36,10 +36,10 @@ __all__ = [
     "Augment",
     "Dataset",
     "Ensemble",
+    "Phase",
     "Report",
     "Run",
     "Schedule",
-    "Stage",
     "Strategy",
     "average_weights",
     "cosine",

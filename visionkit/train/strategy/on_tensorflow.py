@@ -48,6 +48,8 @@ class TensorFlowStrategy(Strategy):
     @contextmanager
     def prepare(self, model: keras.Model) -> Iterator[None]:
         """Replace the steps of the model, and how it is built, for a while."""
+        import tensorflow as tf
+
         check(model, self.num_replicas_in_sync)
 
         def build(iterator: Any = None, data_batch: Any = None) -> None:
@@ -58,8 +60,8 @@ class TensorFlowStrategy(Strategy):
             with self.scope():
                 model._symbolic_build(data_batch=data_batch if iterator is None else found[0])
             variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-            local = self._strategy.experimental_local_results
-            made_here(variables, lambda variable: len(local(variable.value)) == self._local)
+            if self.num_replicas_in_sync > 1:
+                made_here(variables, lambda it: isinstance(it.value, tf.distribute.DistributedValues))
 
         model._maybe_symbolic_build = build
         model.train_function = function(model, self._strategy, model.train_step)

@@ -22,7 +22,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Stage:
+class Phase:
     """One step of a fine-tuning.
 
     Attributes:
@@ -39,10 +39,10 @@ class Stage:
     batch_norm: bool = False
 
     def __post_init__(self) -> None:
-        _checks.positive("Stage", "epochs", self.epochs)
+        _checks.positive("Phase", "epochs", self.epochs)
         if not isinstance(self.rate, Schedule):
-            _checks.number("Stage", "rate", self.rate, above=0.0)
-        _checks.flag("Stage", "batch_norm", self.batch_norm)
+            _checks.number("Phase", "rate", self.rate, above=0.0)
+        _checks.flag("Phase", "batch_norm", self.batch_norm)
 
     @property
     def name(self) -> str:
@@ -57,12 +57,12 @@ def fine_tune(
     validation: Any = None,
     *,
     base: keras.Layer | str,
-    stages: Iterable[Stage],
+    phases: Iterable[Phase],
     optimizer: Callable[[float], keras.optimizers.Optimizer] = keras.optimizers.Adam,
     directory: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> tuple["Run", ...]:
-    """Train a model on a pretrained base in stages: the new head, then the last layers, then all together.
+    """Train a model on a pretrained base in phases: the new head, then the last layers, then all together.
 
     A new head would first send large errors through the base, and spoil what it has learned; so it is trained alone
     before the base is, at a much lower rate.
@@ -72,17 +72,17 @@ def fine_tune(
         train, validation: as for ``fit``.
         base: the pretrained part: a layer or a model inside ``model``, its name, or a model of which ``model`` goes
             on from the output.
-        stages: what trains, for how long and at which rate, one after the other.
-        optimizer: what makes one from a learning rate, anew for each stage; as a rule its class.
+        phases: what trains, for how long and at which rate, one after the other.
+        optimizer: what makes one from a learning rate, anew for each phase; as a rule its class.
         directory: the folder of the runs, one in each of ``1-head``, ``2-block5_conv1`` and so on. A call that was
             interrupted goes on where it was.
-        **options: passed to ``fit`` in each stage: ``loss``, ``callbacks``, ``class_weight`` and the like.
+        **options: passed to ``fit`` in each phase: ``loss``, ``callbacks``, ``class_weight`` and the like.
 
     Returns:
-        What ``fit`` gives, for each stage.
+        What ``fit`` gives, for each phase.
 
     Raises:
-        ArgumentError: no such stages, layers or options; nothing was trained.
+        ArgumentError: no such phases, layers or options; nothing was trained.
         ModelError: the base is not a part of the model; nothing was trained.
         Whatever ``fit`` raises.
 
@@ -91,8 +91,8 @@ def fine_tune(
     >>> base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu", name="last")], name="base")
     >>> model = keras.Sequential([base, keras.layers.Dense(1, "sigmoid")])
     >>> data = np.eye(4, dtype="float32"), np.array([0, 1, 0, 1])
-    >>> stages = [Stage(2, 1e-2), Stage(1, 1e-4, since="last")]
-    >>> runs = fine_tune(model, data, base=base, stages=stages, verbose=0)
+    >>> phases = [Phase(2, 1e-2), Phase(1, 1e-4, since="last")]
+    >>> runs = fine_tune(model, data, base=base, phases=phases, verbose=0)
     >>> [len(run.history["loss"]) for run in runs]
     [2, 1]
     """
@@ -100,39 +100,39 @@ def fine_tune(
 
     own = {"model", "train", "validation", "epochs", "optimizer", "schedule", "directory"}
     _checks.known("fine_tune", options, set(inspect.signature(fit).parameters) - own)
-    stages = list(stages)
-    if not stages or not all(isinstance(stage, Stage) for stage in stages):
-        raise ArgumentError("fine_tune: expected stages to be a list of Stage, such as [Stage(5, 1e-3)], got others")
+    phases = list(phases)
+    if not phases or not all(isinstance(phase, Phase) for phase in phases):
+        raise ArgumentError("fine_tune: expected phases to be a list of Phase, such as [Phase(5, 1e-3)], got others")
     if not callable(optimizer):
         raise ArgumentError(
             "fine_tune: expected optimizer to be a class such as keras.optimizers.Adam, or a function of the rate, as "
-            f"each stage needs a new one, got {describe(optimizer)}"
+            f"each phase needs a new one, got {describe(optimizer)}"
         )
     base = _base(model, base)
     found = parts(model)
-    for stage in stages:  # all of them are looked at before the first one trains
-        if stage.since not in (None, ALL):
-            place_of("fine_tune", "since", stage.since, found)
+    for phase in phases:  # all of them are looked at before the first one trains
+        if phase.since not in (None, ALL):
+            place_of("fine_tune", "since", phase.since, found)
     runs = []
-    for number, stage in enumerate(stages, start=1):
-        _set_up(model, base, stage)
-        rate, schedule = (stage.rate(0), stage.rate) if isinstance(stage.rate, Schedule) else (stage.rate, None)
-        folder = None if directory is None else Path(directory) / f"{number}-{stage.name}"
+    for number, phase in enumerate(phases, start=1):
+        _set_up(model, base, phase)
+        rate, schedule = (phase.rate(0), phase.rate) if isinstance(phase.rate, Schedule) else (phase.rate, None)
+        folder = None if directory is None else Path(directory) / f"{number}-{phase.name}"
         runs.append(
             fit(
-                model, train, validation, epochs=stage.epochs, optimizer=optimizer(rate), schedule=schedule,
+                model, train, validation, epochs=phase.epochs, optimizer=optimizer(rate), schedule=schedule,
                 directory=folder, **options,
             )
         )  # fmt: skip
     return tuple(runs)
 
 
-def _set_up(model: keras.Model, base: keras.Layer, stage: Stage) -> None:
-    """Let that train what is to train in a stage."""
+def _set_up(model: keras.Model, base: keras.Layer, phase: Phase) -> None:
+    """Let that train what is to train in a phase."""
     train_only(model, parts(model), lambda place, part: True, rest=True)
     freeze(base)
-    if stage.since is not None:
-        unfreeze(model, None if stage.since == ALL else stage.since, batch_norm=stage.batch_norm)
+    if phase.since is not None:
+        unfreeze(model, None if phase.since == ALL else phase.since, batch_norm=phase.batch_norm)
 
 
 def _base(model: keras.Model, base: keras.Layer | str) -> keras.Layer:

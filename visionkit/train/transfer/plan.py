@@ -7,7 +7,7 @@ import keras
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, describe
-from visionkit.train.transfer.fine_tune import ALL, Stage
+from visionkit.train.transfer.fine_tune import ALL, Phase
 from visionkit.train.transfer.parts import parts
 
 LITTLE = 100  # samples a class
@@ -33,25 +33,25 @@ class Plan(NamedTuple):
     reason: str
     depth: float
 
-    def stages(self, base: keras.Layer) -> list[Stage]:
+    def phases(self, base: keras.Layer) -> list[Phase]:
         """The plan for ``fine_tune``: epochs and rates to begin with.
 
         >>> base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
-        >>> transfer_plan(samples=2000, classes=2, similarity="high").stages(base)[1].since
+        >>> transfer_plan(samples=2000, classes=2, similarity="high").phases(base)[1].since
         'block5_conv1'
         """
         if not isinstance(base, keras.Layer):
-            raise ArgumentError(f"stages: expected a model or a layer of Keras, got {describe(base)}")
-        stages = [Stage(5, 1e-3)]
+            raise ArgumentError(f"phases: expected a model or a layer of Keras, got {describe(base)}")
+        phases = [Phase(5, 1e-3)]
         norm = keras.layers.BatchNormalization
         names = [
             part.path for part in parts(base) if part.leaf and part.layer.weights and not isinstance(part.layer, norm)
         ]
         if self.depth and names:
-            stages.append(Stage(10, 1e-5, names[-max(1, int(0.25 * len(names)))]))
+            phases.append(Phase(10, 1e-5, names[-max(1, int(0.25 * len(names)))]))
         if self.depth == 1.0:
-            stages.append(Stage(20, 1e-5, ALL))
-        return stages
+            phases.append(Phase(20, 1e-5, ALL))
+        return phases
 
     def __str__(self) -> str:
         much = "little" if self.little else "much"
