@@ -1,11 +1,11 @@
 """Pictures written as TFRecords in 16 shards, and read back: `python benchmarks/tfrecords.py [FOLDER]`.
 
 FOLDER holds a folder of pictures for each class; without it, 3,670 JPEG files are cut out of scikit-learn's two photos.
-TensorFlow reads what was written, and every byte and label is compared. Then epochs are timed, in turn, unordered and
-ordered: records of a bucket, which this program plays itself, with 30 ms to an answer and 50 MB/s through a connection;
-and images of 150 x 150 from files of this machine, where any record is read by itself and order costs nothing. Last,
-against the `tf.data` pipeline that this is usually written as. Machines differ and are noisy: the ratios count. They are
-medians over pairs of runs.
+TensorFlow reads what was written, and every byte and label is compared. Then epochs are timed, in turn. First records
+of a bucket, which this program plays itself, with 30 ms to an answer and 50 MB/s through a connection, unordered and
+ordered. Then images of 150 x 150 from files of this machine, where any record is read by itself and order costs
+nothing; and these against the `tf.data` pipeline that they are usually read with. Machines differ and are noisy: the
+ratios count. They are medians over pairs of runs.
 """
 
 import os
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.train.tfrecord_bucket import AVAILABLE, bucket
 from visionkit.train.tfrecord import from_tfrecords, stream, write_tfrecords
 
-SHARDS, COUNT, CLASSES, SIDE, BATCH, RUNS = 16, 3670, 5, 150, 32, 3
+SHARDS, COUNT, CLASSES, SIDE, BATCH, RUNS = 16, 3670, 5, 150, 32, 5
 FEATURES = {"image": tf.io.FixedLenFeature([], tf.string), "class": tf.io.FixedLenFeature([], tf.int64)}
 
 

@@ -68,7 +68,7 @@ def launch(
         if failed is None:
             return 0
         worker, status = failed
-        again = f"; starting all again, {left - 1} more times at most" if left else ""
+        again = "; starting all again" if left else ""
         print(f"visionkit: worker {worker} {_ended(status)}, so all were stopped{again}", file=sys.stderr, flush=True)
     return status if status > 0 else 128 - status
 

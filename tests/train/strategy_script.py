@@ -12,6 +12,7 @@ import numpy as np
 from visionkit._errors import ModelError
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.strategy import of, strategy
+from visionkit.train.strategy.determinism import deterministic
 
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
@@ -116,6 +117,10 @@ def more(where):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
         found["mean over"] = refused(where, built(where, loss=loss))
         found["scale_loss"] = refused(where, built(where, network=OfItsOwn))
+    deterministic(5)
+    alone = strategy("cpu")
+    once, again = (train(alone, built(alone)) for _ in range(2))
+    found["repeats"] = [np.array_equal(one, other) for one, other in zip(once, again, strict=True)]
     return found
 
 

@@ -88,6 +88,12 @@ def test_variables_come_back_as_they_were_set(devices, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_two_runs_are_equal_bit_for_bit_when_that_is_asked_for(devices, backend):
+    assert len(devices[backend]["repeats"]) > 5
+    assert devices[backend]["repeats"].all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_it_says_where_it_trains_and_finds_it_by_the_model(devices, backend):
     found = devices[backend]
     assert str(found["describe"]) == "multi-gpu: 2 replicas, one on each device; as asked for"
@@ -123,6 +129,23 @@ def test_two_workers_train_as_one_process_does(devices, backend, tmp_path, monke
         )
     with np.load(tmp_path / "found.npz") as found:
         assert_same(trained(dict(found), "sgd"), trained(devices[backend], "sgd/one"), 1e-6)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_that_loses_a_worker_ends_as_one_that_does_not(backend, tmp_path, monkeypatch, capfd):
+    for name, value in environment(backend).items():
+        monkeypatch.setenv(name, value)
+    script = SCRIPT.with_name("workers_script.py")
+    for name, workers, arguments in (("whole", 1, []), ("killed", 2, ["1", "13"])):
+        (tmp_path / name).mkdir()
+        status = launch(script, [str(tmp_path / name), *arguments], workers=workers, backend=backend, restarts=1)
+        assert status == 0, capfd.readouterr().err
+    assert capfd.readouterr().err.count("worker 1 was ended by SIGKILL, so all were stopped; starting all again") == 1
+    with np.load(tmp_path / "whole" / "found.npz") as whole, np.load(tmp_path / "killed" / "found.npz") as killed:
+        assert {"loss", "accuracy", "val_loss", "0"} < {*whole}
+        for name in whole:
+            np.testing.assert_allclose(killed[name], whole[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
 
 def data(samples, batch_size=4, **options):

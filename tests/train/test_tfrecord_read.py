@@ -82,6 +82,17 @@ def test_an_epoch_is_mixed_made_again_and_begun_anywhere(tmp_path):
         np.testing.assert_array_equal(np.concatenate([left[0], right[0]]), whole[0])
 
 
+def test_layers_of_keras_work_on_whole_batches(tmp_path):
+    labelled(tmp_path)
+    data = from_tfrecords(
+        tmp_path, image_size=16, ordered=True, augment=["flowers", keras.layers.Rescaling(-1.0, 255.0)]
+    )
+    plain = from_tfrecords(tmp_path, image_size=16, ordered=True, augment="flowers")
+    np.testing.assert_allclose(data[0][0], 255 - plain[0][0], atol=1e-3)
+    with pytest.raises(ArgumentError, match="Augment alone"):
+        data.tf_dataset()
+
+
 def test_names_tell_the_file_and_the_record(tmp_path):
     labelled(tmp_path, (3, 2))
     data = from_tfrecords(tmp_path, image_size=16, batch_size=4, ordered=True)

@@ -52,6 +52,9 @@ def test_ordered_batches_are_those_of_local_files(folder):
 def test_unordered_batches_hold_every_record_once(folder):
     data = stream(folder, augment=Augment(horizontal_flip=True))
     plain = from_tfrecords(folder, image_size=16, batch_size=20, ordered=True, augment=Augment(horizontal_flip=True))
+    with pytest.raises(ArgumentError, match="any order"):
+        data.numbers(0, 0)
+    assert data.names(0, 1) == ["batch 1 of epoch 0"]
     for epoch in (0, 1):
         x, y = (np.concatenate(parts) for parts in zip(*data.batches(epoch), strict=True))
         assert sorted(y.tolist()) == list(range(20)) != y.tolist()
@@ -125,11 +128,17 @@ def test_records_without_their_parts_are_named(folder):
     by_tensorflow(folder / "03-2.tfrec", [example(image=b"GIF89", **{"class": 1}), example(picture=b"")])
     with pytest.raises(ImageError, match=r"03-2\.tfrec, record [01]'"):
         list(stream(folder, ordered=True))
+    (folder / "03-2.tfrec").unlink()
+    by_tensorflow(folder / "04-1.tfrec", [example(image=jpeg(pictures(1)[0]), **{"class": 2**40})])
+    with pytest.raises(ArgumentError, match=rf"got {2**40} in"):
+        list(stream(folder))
     with pytest.raises(ArgumentError, match=r"got 18 in 'file://.*02-6\.tfrec, record 4'"):
         list(stream(folder, "0[0-2]-*.tfrec", ordered=True, classes=18))
 
 
-@pytest.mark.parametrize("options", [{"on_error": "skip"}, {"cache": "memory"}, {"image_size": None}])
+@pytest.mark.parametrize(
+    "options", [{"on_error": "skip"}, {"cache": "memory"}, {"image_size": None}, {"augment": keras.layers.RandomFlip()}]
+)
 def test_what_needs_files_here(folder, options):
     with pytest.raises(ArgumentError, match="bucket"):
         stream(folder, **options)

@@ -20,23 +20,18 @@ def check(model: keras.Model, replicas: int) -> None:
     """
     if replicas == 1:
         return
-    optimizer = _innermost(model.optimizer)
+    accumulated = _innermost(model.optimizer).gradient_accumulation_steps
     losses = [loss for loss in keras.tree.flatten(model.loss) if isinstance(loss, keras.losses.Loss)]
-    reductions = {loss.reduction for loss in losses} - {"sum_over_batch_size", "mean"}
-    for wrong, what, instead in (
-        (model.steps_per_execution != 1, "steps_per_execution=1", "leave it away"),
-        (model.jit_compile is True, "jit_compile=False", "leave it away"),
-        (optimizer.gradient_accumulation_steps, "no gradient_accumulation_steps", "take a larger batch_size"),
-        (
-            reductions,
-            "a loss that is the mean over the samples",
-            "take reduction='sum_over_batch_size', and another learning rate",
-        ),
+    others = {loss.reduction for loss in losses} - {"sum_over_batch_size", "mean"}
+    for wrong, expected, got, instead in (
+        (model.steps_per_execution != 1, "steps_per_execution=1", model.steps_per_execution, "leave it away"),
+        (model.jit_compile is True, "jit_compile=False", True, "leave it away"),
+        (accumulated, "no gradient_accumulation_steps", accumulated, "take a larger batch_size"),
+        (others, "a loss that is the mean over the samples", f"reduction={others}", "take 'sum_over_batch_size'"),
     ):
         if wrong:
             raise ModelError(
-                f"fit: expected a model compiled with {what} for {replicas} replicas, got otherwise; {instead}, or "
-                "train on one device"
+                f"fit: expected {expected} with {replicas} replicas, got {got}; {instead}, or train on one device"
             )
 
 

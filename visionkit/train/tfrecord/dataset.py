@@ -10,8 +10,9 @@ from visionkit._errors import ArgumentError
 from visionkit.train.augment.layer import Augment
 from visionkit.train.data.dataset import Dataset
 from visionkit.train.data.directory import DirectoryDataset
+from visionkit.train.data.picture import Framing
 from visionkit.train.tfrecord import stream
-from visionkit.train.tfrecord.record import Keys, Record, RecordFraming
+from visionkit.train.tfrecord.record import Keys, Record
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Reading:
     paths: list[str]
     keys: Keys
     ordered: bool
-    framing: RecordFraming
+    framing: Framing
     augment: Augment | None
     scale: bool
 
@@ -86,6 +87,8 @@ class RecordDataset(DirectoryDataset):
         Raises:
             ArgumentError: records were skipped, or the augmentation cannot be done there.
         """
+        if self._layers:
+            raise ArgumentError("tf_dataset: expected an Augment alone, got layers of Keras; map them over the batches")
         if self.skipped:
             raise ArgumentError("tf_dataset: expected files that are whole, got some with records that were skipped")
         return self._reading.tf_dataset(self, epoch, drop_remainder=self._full_batches_only)

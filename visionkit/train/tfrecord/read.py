@@ -9,18 +9,20 @@ import numpy as np
 
 from visionkit._checks import flag, positive, size
 from visionkit._errors import ArgumentError, describe, one_of
-from visionkit.train.augment.layer import Augment, resolve
+from visionkit.train.augment.layer import Augment
 from visionkit.train.data.broken import attempt, refusal
 from visionkit.train.data.cache import DiskCache, MemoryCache, NoCache
 from visionkit.train.data.directory import _check_crop as check_crop
 from visionkit.train.data.directory import _one_size as one_size
 from visionkit.train.data.directory import decoded
 from visionkit.train.data.labels import check_classes, check_labels
+from visionkit.train.data.layers import Augmentation, parted
+from visionkit.train.data.picture import Framing
 from visionkit.train.tfrecord import stream
 from visionkit.train.tfrecord.dataset import Reading, RecordDataset
 from visionkit.train.tfrecord.manifest import classes_of
 from visionkit.train.tfrecord.names import count_in, find, is_remote
-from visionkit.train.tfrecord.record import Keys, RecordFraming
+from visionkit.train.tfrecord.record import Keys
 from visionkit.train.tfrecord.remote import RecordStream
 from visionkit.train.tfrecord.scan import scan
 from visionkit.train.tfrecord.source import UNNAMED
@@ -37,7 +39,7 @@ def from_tfrecords(
     labelled: bool = True,
     ordered: bool = False,
     seed: int = 0,
-    augment: Augment | str | None = None,
+    augment: Augmentation | None = None,
     scale: bool = False,
     cache: str | os.PathLike[str] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
@@ -67,7 +69,8 @@ def from_tfrecords(
             permutation of (seed, epoch) for files of this machine; from a bucket many files are read at a time and
             shuffled within 2,048 records, and the order is repeatable only where TensorFlow's op determinism is on.
         seed: what the orders and the augmentation are drawn from.
-        augment: an ``Augment``, or the name of a preset of it, drawn anew for every picture in every epoch.
+        augment: an ``Augment`` or the name of a preset of it, drawn anew for every picture in every epoch; layers of
+            Keras for whole batches; or the one and then the others, in a list. For a bucket an ``Augment`` alone.
         scale: divide the images, which are 0 to 255, by 255.
         cache: "memory" or a folder, to decode each picture once, as in ``from_directory``; not for a bucket.
         on_error: "raise", or "skip" to leave out broken records and list them in ``skipped``; not for a bucket.
@@ -110,7 +113,7 @@ def from_tfrecords(
     flag(WHERE, "count_in_name", count_in_name)
     max_pixels = positive(WHERE, "max_pixels", max_pixels)
     keys = _keys(image_key, label_key if labelled else None, None if labelled else id_key)
-    drawn = resolve(WHERE, augment)
+    drawn, layers = parted(WHERE, augment)
     paths = find(WHERE, pattern)
     names = _classes(classes, paths, labelled)
     common: Any = {
@@ -120,6 +123,10 @@ def from_tfrecords(
         "classes": names,
     }
     if any(map(is_remote, paths)):
+        if layers:
+            raise ArgumentError(
+                f"{WHERE}: expected an Augment for files of a bucket, got layers; put them into the model"
+            )
         if on_error != "raise" or cache is not None or image_size is None:
             raise ArgumentError(
                 f"{WHERE}: expected an image_size, on_error='raise' and no cache for files of a bucket, which are read "
@@ -168,6 +175,7 @@ def from_tfrecords(
         labels=labels[places].astype(np.int32) if labelled else None,
         skipped=broken,
         cache=kept,
+        layers=layers,
         shuffle=not ordered,
         **common,
     )
@@ -192,8 +200,8 @@ def _classes(classes: Sequence[str] | int | None, paths: list[str], labelled: bo
     return check_classes(WHERE, classes)
 
 
-def _framing(image_size: tuple[int, int], color: str, augment: Augment | None, max_pixels: int) -> RecordFraming:
-    return RecordFraming(
+def _framing(image_size: tuple[int, int], color: str, augment: Augment | None, max_pixels: int) -> Framing:
+    return Framing(
         size=image_size,
         aspect="stretch",
         gray=color == "gray",

@@ -1,18 +1,14 @@
 """What a record holds: a picture, and its class or what it is called."""
 
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import FileError, ImageError
 from visionkit.preprocess._header import BrokenFile, inspect
-from visionkit.preprocess.image import Image, read, to_gray
-from visionkit.preprocess.image import _turn_upright as turn_upright
-from visionkit.train.data.picture import _REDUCED as REDUCED
-from visionkit.train.data.picture import File, Framing
+from visionkit.preprocess.image import read
+from visionkit.train.data.picture import File
 from visionkit.train.tfrecord import codec
 
 
@@ -85,9 +81,9 @@ class Record(File):
         try:
             data = np.fromfile(self.shard, np.uint8, count=self.size, offset=self.start)
         except OSError as error:
-            raise FileError(f"from_tfrecords: cannot read {self.path!r}: {error.strerror or error}") from error
+            raise FileError(f"cannot read {self.path!r}: {error.strerror or error}") from error
         if len(data) < self.size:
-            raise FileError(f"from_tfrecords: {self.path!r} has been cut off since the file was opened")
+            raise FileError(f"{self.path!r} has been cut off since the file was opened")
         return data
 
 
@@ -116,20 +112,3 @@ def look(image: bytes, name: str, *, max_pixels: int) -> Record:
     record = Record(name, header.format == "JPEG", header.orientation, height, width, len(image), 0)
     record.content = image
     return record
-
-
-class RecordFraming(Framing):
-    """How the bytes in a record become a picture: as those of a file do."""
-
-    def _decode(self, file: Any, reduction: int) -> Image:
-        data, pixels = file.data(), None
-        if file.is_jpeg:
-            with suppress(cv2.error):
-                pixels = cv2.imdecode(data, REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
-        if pixels is None:
-            try:
-                return read(data.tobytes(), mode="gray" if self.gray else "rgb", max_pixels=self.max_pixels)
-            except ImageError as error:
-                raise ImageError(f"from_tfrecords: {file.path!r}: {error}") from None
-        upright = turn_upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), file.orientation)
-        return to_gray(upright) if self.gray else upright

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionkit._errors import FileError, ImageError
+from visionkit._errors import ArgumentError, FileError, ImageError
 from visionkit.train.data.broken import refusal
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.labels import check_labels
+from visionkit.train.data.layers import config_of
 from visionkit.train.data.threads import each
 from visionkit.train.data.warp import warp
 from visionkit.train.tfrecord import stream
 from visionkit.train.tfrecord.dataset import Reading
 from visionkit.train.tfrecord.record import Record, content, look, record_name
 from visionkit.train.tfrecord.scan import scan
+from visionkit.train.tfrecord.source import UNNAMED
 
 WHERE = "from_tfrecords"
 
@@ -46,6 +48,16 @@ class RecordStream(Dataset):
                 self._open = self.batches(epoch, index, part=part)
             self._next = (epoch, index + 1, part)
             return next(self._open)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """The samples in the order of an epoch.
+
+        Raises:
+            ArgumentError: they are read unordered, so that nobody knows.
+        """
+        if not self._reading.ordered:
+            raise ArgumentError("order: expected ordered=True, as records of a bucket come in any order without it")
+        return super().order(epoch)
 
     def names(self, epoch: int, index: int) -> list[str]:
         """What is known of the samples of a batch before it is read."""
@@ -92,7 +104,7 @@ class RecordStream(Dataset):
             "image_size": list(reading.framing.size),
             "color": "gray" if reading.framing.gray else "rgb",
             "scale": reading.scale,
-            "augment": None if reading.augment is None else reading.augment.get_config(),
+            "augment": None if reading.augment is None else config_of(reading.augment),
             "content": [[path, count] for path, count in zip(reading.paths, self._counts, strict=True)],
         }
 
@@ -137,7 +149,7 @@ class RecordStream(Dataset):
         reading, (height, width) = self._reading, self._reading.framing.size
         names = [self._name(int(number)) for number in samples]
         records: dict[int, Record] = {}
-        labels = np.zeros(len(names), np.int32)
+        labels = np.zeros(len(names), np.int64)
 
         def take(place: int) -> None:
             try:
@@ -148,8 +160,7 @@ class RecordStream(Dataset):
             labels[place] = found.label or 0
 
         each(take, len(names))
-        if self.classes is not None and reading.keys.label is not None:
-            check_labels(WHERE, labels, self.classes, lambda place: repr(names[place]))
+        check_labels(WHERE, labels, self.classes or UNNAMED, lambda place: repr(names[place]))
         canvases = [reading.framing.canvas(records[place]) for place in range(len(names))]
         matrices = (
             reading.augment.matrices(samples, epoch=epoch, sizes=canvases, size=(height, width), seed=self.seed)
@@ -168,7 +179,7 @@ class RecordStream(Dataset):
                 made[place] *= np.float32(1 / 255)
 
         each(fill, len(names))
-        return (made,) if reading.keys.label is None else (made, labels)
+        return (made,) if reading.keys.label is None else (made, labels.astype(np.int32))
 
     def _broken(self, message: str = "the files have changed") -> FileError | ImageError:
         """What is wrong, found by reading all files again, one record after the other."""
