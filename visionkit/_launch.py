@@ -20,6 +20,8 @@ from visionkit._errors import FileError, one_of
 BACKENDS = ("tensorflow", "jax")
 PATIENCE = 10.0  # seconds that a worker has to end by itself
 
+_one_at_a_time = threading.Lock()  # lines of several workers are not to be mixed
+
 
 def launch(
     script: str | os.PathLike[str],
@@ -97,11 +99,20 @@ def _environment(worker: int, ports: Sequence[int], backend: str | None) -> dict
 
 
 def _run(command: Sequence[str], environments: Sequence[dict[str, str]]) -> tuple[int, int] | None:
-    """Run the workers to their end; which one failed first, and its status."""
+    """Run the workers to their end; which one failed first, and its status.
+
+    Raises:
+        KeyboardInterrupt: this process was asked to end; the workers are.
+    """
     processes: list[subprocess.Popen[bytes]] = []
     readers: list[threading.Thread] = []
-    ended: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
-    with _stopped_by_sigterm():
+    ended: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
+    told = signal.SIGTERM
+
+    def wait(number: int, process: subprocess.Popen[bytes]) -> None:
+        ended.put((number, process.wait()))
+
+    with _told_to_end(ended):
         try:
             for number, environment in enumerate(environments):
                 # in a session of its own, so that Ctrl-C comes to it once, from here
@@ -111,16 +122,17 @@ def _run(command: Sequence[str], environments: Sequence[dict[str, str]]) -> tupl
                 processes.append(process)
                 for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
                     readers.append(_started(_pass_on, source, target, number))
-                _started(lambda number, process: ended.put((number, process.wait())), number, process)
-            failed = next(((number, status) for number, status in (ended.get() for _ in processes) if status), None)
-            if failed:
-                _send(processes, signal.SIGTERM)
-            return failed
-        except BaseException as error:
-            _send(processes, signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
-            raise
+                _started(wait, number, process)
+            for _ in processes:
+                first = ended.get()
+                if first is None:
+                    told = signal.SIGINT
+                    raise KeyboardInterrupt
+                if first[1]:
+                    return first
+            return None
         finally:
-            _end(processes)
+            _end(processes, told)
             for reader in readers:
                 reader.join(PATIENCE)
 
@@ -131,11 +143,13 @@ def _started(work: Callable[..., None], *arguments: Any) -> threading.Thread:
     return thread
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait for all, and kill what does not end in time, or at another Ctrl-C; with it all that it has started."""
+def _end(processes: Sequence[subprocess.Popen[bytes]], told: signal.Signals) -> None:
+    """Tell all to end, kill what does not in time, and with it all that it has started."""
+    for process in processes:
+        process.send_signal(told)  # to no other process, should it have ended
     deadline = time.monotonic() + PATIENCE
     for process in processes:
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
         with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
@@ -145,33 +159,26 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
-def _send(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None:
-    for process in processes:
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
-
-
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """End the workers when this process is asked to end, as at Ctrl-C."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
+def _told_to_end(ended: "queue.SimpleQueue[tuple[int, int] | None]") -> Iterator[None]:
+    """Put None into the queue at Ctrl-C, or when this process is asked to end; an exception might come anywhere."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: ended.put(None)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _pass_on(source: IO[bytes], target: IO[str], number: int) -> None:
     with source:
         for line in source:
-            print(f"[{number}] {line.decode(errors='replace').rstrip()}", file=target, flush=True)
+            with _one_at_a_time:
+                print(f"[{number}] {line.decode(errors='replace').rstrip()}", file=target, flush=True)
 
 
 def _ended(status: int) -> str:

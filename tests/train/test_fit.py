@@ -304,3 +304,48 @@ def test_a_tf_dataset_has_to_have_an_end():
     assert equal(one, other)
     with pytest.raises(ArgumentError, match="known number of batches"):
         fit(one, batches.repeat(), epochs=1, verbose=0)
+
+
+def test_the_file_of_a_trained_model_needs_no_schedule_of_ours(tmp_path):
+    x, y = blobs()
+    model = small_model()
+    fit(model, (x, y), epochs=2, schedule=cosine(0.1, 4), ema=0.9, verbose=0)
+    model.save(tmp_path / "model.keras")
+    assert b"visionkit" not in (tmp_path / "model.keras").read_bytes()
+    assert float(model.optimizer.learning_rate) == pytest.approx(cosine(0.1, 4)(2), rel=1e-5)
+    assert int(model.optimizer.iterations) == 6
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert equal(model, again)
+    assert int(again.optimizer.iterations) == 6
+    for a, b in zip(model.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b))
+
+
+def test_the_optimizer_that_is_given_stays_as_it_is():
+    optimizer = keras.optimizers.SGD(0.1)
+    fit(small_model(), blobs(), epochs=1, optimizer=optimizer, schedule=cosine(0.1, 4), ema=0.5, clip=1.0, verbose=0)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+    assert not optimizer.use_ema
+    assert optimizer.global_clipnorm is None
+    assert not optimizer.built
+
+
+def test_float16_scales_the_loss():
+    x, y = blobs()
+    scales = []
+
+    class Scales(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            scales.append(type(self.model.optimizer).__name__)
+
+    run = fit(small_model(), (x, y), epochs=2, precision="float16", callbacks=[Scales()], verbose=0)
+    assert set(scales) == {"LossScaleOptimizer"}
+    assert np.isfinite(run.history["loss"]).all()
+
+
+def test_a_plain_function_is_a_schedule_also_of_a_longer_run(tmp_path):
+    x, y = blobs()
+    rate = lambda epoch: 0.1 / (1 + epoch)  # noqa: E731
+    fit(small_model(), (x, y), epochs=1, schedule=rate, directory=tmp_path, verbose=0)
+    run = fit(small_model(), (x, y), epochs=3, schedule=rate, directory=tmp_path, verbose=0)
+    assert run.history["learning_rate"] == [0.1, 0.05, 0.1 / 3]

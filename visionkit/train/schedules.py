@@ -1,7 +1,6 @@
 """Schedules of the learning rate, and how one is put on an optimizer."""
 
 import inspect
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -181,8 +180,7 @@ def apply(
     """Put a schedule on an optimizer, before the model is compiled with it.
 
     Args:
-        optimizer: one made with a number as its rate; built or not. A schedule that was put there by this function
-            gives way.
+        optimizer: one made with a number as its rate.
         schedule: a Schedule, a function of the epoch, or a schedule of Keras.
         steps_per_epoch: how many batches make an epoch.
         epochs: how many there will be.
@@ -198,7 +196,7 @@ def apply(
     """
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise ArgumentError(f"schedule: expected an optimizer of Keras, got {describe(optimizer)}")
-    if optimizer not in _WITH_OURS and not isinstance(optimizer.learning_rate, keras.Variable):
+    if not isinstance(optimizer.learning_rate, keras.Variable):
         raise ArgumentError(
             "schedule: expected an optimizer with a number as its learning rate, got one that was made with a "
             f"schedule; give the one or the other, such as {type(optimizer).__name__}(1e-3) with this schedule"
@@ -207,11 +205,6 @@ def apply(
         ours = schedule if isinstance(schedule, Schedule) else tabulate(schedule, epochs)
         schedule = ours.of_steps(steps_per_epoch)
     optimizer.learning_rate = schedule
-    _WITH_OURS.add(optimizer)
-
-
-# The optimizers whose schedule came from here: a second run may bring another one.
-_WITH_OURS: "weakref.WeakSet[keras.optimizers.Optimizer]" = weakref.WeakSet()
 
 
 def _in_row(*pieces: Piece, continuous: bool) -> Schedule:

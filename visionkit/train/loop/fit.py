@@ -1,17 +1,15 @@
 """`fit`: from a model and data to a trained model, whatever happens in between."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from visionkit import _checks
-from visionkit._errors import ArgumentError, ModelError, NonFiniteError, describe, one_of
-from visionkit.train._schedule import Schedule
-from visionkit.train.loop import state
-from visionkit.train.loop.automatic import loss_and_metrics
+from visionkit._errors import NonFiniteError
+from visionkit.train.loop import arguments, state
+from visionkit.train.loop.arguments import Rate
 from visionkit.train.loop.callbacks import Memory
 from visionkit.train.loop.folder import Folder
 from visionkit.train.loop.keeper import Keeper, Shortened
@@ -24,8 +22,6 @@ from visionkit.train.loop.source import Source, Weights, source, weighting
 from visionkit.train.schedules import apply
 from visionkit.train.strategy import of
 from visionkit.train.strategy.base import Strategy
-
-Rate: TypeAlias = Schedule | Callable[[int], float] | keras.optimizers.schedules.LearningRateSchedule
 
 
 def fit(
@@ -66,7 +62,7 @@ def fit(
             sample weights (x, y, w); or what else Keras takes, if its length is known.
         validation: what to look at after each epoch, in any of the same forms.
         epochs: how many there are to be in all, those before a resume included.
-        optimizer: of Keras, or its name.
+        optimizer: of Keras, or its name. A new one with the same settings is used.
         loss: of Keras; "auto" chooses by the model's last activation and the labels.
         metrics: a list, of Keras; "auto" chooses with the loss.
         schedule: of the learning rate: ``cosine(...)`` and its kin, any function of the epoch, or one of Keras.
@@ -107,48 +103,51 @@ def fit(
     epochs = _checks.positive("fit", "epochs", epochs)
     save_every = _checks.not_negative("fit", "save_every", save_every)
     data = source("train", train, batch_size=batch_size, shuffle=True)
-    check = None if validation is None else source("validation", validation, batch_size=batch_size, shuffle=False)
-    _check(model, directory, restore_best=restore_best, tensorboard=tensorboard)
-    loss, metrics = _chosen(model, data, loss, metrics)
-    weights = _class_weights(data, class_weight)
-    monitor, direction = _monitored(monitor, mode, validated=check is not None)
+    checked = None if validation is None else source("validation", validation, batch_size=batch_size, shuffle=False)
+    arguments.check(model, directory, restore_best=restore_best, tensorboard=tensorboard)
+    loss, metrics = arguments.loss_and_metrics_of(model, data, loss, metrics)
+    weights = arguments.class_weights(data, class_weight)
+    monitor, direction = arguments.monitored(monitor, mode, validated=checked is not None)
     where = of(model)
     with where.scope():
-        optimizer = _prepared(optimizer, ema=ema, clip=clip)
+        optimizer = arguments.new_optimizer(optimizer, ema=ema, clip=clip)
     if schedule is not None:
         apply(optimizer, schedule, steps_per_epoch=len(data), epochs=epochs)
     folder = Folder(directory) if directory is not None else None
     start = None
     if folder:
         settings = settings_of(
-            model, data, check, optimizer=optimizer, loss=loss, metrics=metrics, epochs=epochs, schedule=schedule,
+            model, data, checked, optimizer=optimizer, loss=loss, metrics=metrics, epochs=epochs, schedule=schedule,
             precision=precision, class_weight=weights, monitor=monitor, patience=patience,
         )  # fmt: skip
         there = folder.open(settings, resume=resume, write=where.is_chief)
         start = Snapshot.load(folder.snapshot) if where.agree(there) else None
-    given = _extra(folder, ema=ema, monitor=monitor, mode=direction, patience=patience, tensorboard=tensorboard)
+    given = arguments.callbacks_of(
+        folder, ema=ema, monitor=monitor, mode=direction, patience=patience, tensorboard=tensorboard
+    )
     others = [*given, *callbacks]
     keeper = Keeper(
         data, folder, where, start=start, others=others, monitor=monitor, mode=direction, save_every=save_every,
-        rate=_rate(schedule, len(data)),
+        rate=arguments.rate_of(schedule, len(data)),
     )  # fmt: skip
     with computing_in(model, precision):
         with where.scope():
-            model.compile(optimizer, loss, metrics=metrics)
-            optimizer.build(model.trainable_variables)
+            stepper = keras.optimizers.LossScaleOptimizer(optimizer) if precision == "float16" else optimizer
+            model.compile(stepper, loss, metrics=metrics)
+            stepper.build(model.trainable_variables)
         if start:
             _go_on(model, start, data, where)
         if start is None or (start.epoch < epochs and not start.stopped):
             progress = Progress(verbose if where.is_chief else 0, len(data), keeper.batch)
             shortened = Shortened(len(data) - keeper.batch if keeper.batch else None)
-            checked, check_steps = where.validation(check) if check else (None, None)
+            batches, steps = where.validation(checked) if checked else (None, None)
             try:
                 with where.prepare(model), progress:
                     model.fit(
                         where.feed(data, epoch=keeper.epoch, start=keeper.batch, weighted=weighting(weights)),
                         steps_per_epoch=len(data),
-                        validation_data=checked,
-                        validation_steps=check_steps,
+                        validation_data=batches,
+                        validation_steps=steps,
                         initial_epoch=keeper.epoch,
                         epochs=epochs,
                         callbacks=[shortened, *others, keeper, progress],
@@ -161,99 +160,11 @@ def fit(
         else:  # there is nothing left to do
             Memory(others).write(start.callbacks, start.extra)
             optimizer.finalize_variable_values(model.trainable_variables)
+    with where.scope():
+        model.compile(arguments.without_schedule(optimizer, model, where), loss, metrics=metrics)
     if folder:
-        if where.is_chief:
-            folder.write_history(keeper.history)
-            folder.write_weights(model, folder.last)
-            folder.draw(keeper.history)
-        if restore_best and keeper.best:
-            model.load_weights(folder.best)
+        folder.finish(model, keeper.history, write=where.is_chief, restore_best=restore_best)
     return Run(keeper.history, keeper.best, folder.path if folder else None)
-
-
-def _check(model: Any, directory: Any, *, restore_best: bool, tensorboard: bool) -> None:
-    if not isinstance(model, keras.Model):
-        raise ArgumentError(f"fit: expected a Keras model, got {describe(model)}")
-    if not model.built:
-        raise ModelError(f"fit: expected a built model, got {model.name}; call it on an input first")
-    if directory is None:
-        for argument, value in (("restore_best", restore_best), ("tensorboard", tensorboard)):
-            if value:
-                raise ArgumentError(f"fit: expected a directory with {argument}=True, got None")
-
-
-def _chosen(model: keras.Model, data: Source, loss: Any, metrics: Any) -> tuple[Any, Any]:
-    """The loss and the metrics, those given or those that fit."""
-    if loss != "auto":
-        return loss, None if isinstance(metrics, str) and metrics == "auto" else metrics
-    x, y, *_ = (*data.batch(0, 0), None)
-    loss, found = loss_and_metrics(model, x, y)
-    return loss, found if isinstance(metrics, str) and metrics == "auto" else metrics
-
-
-def _class_weights(data: Source, given: Any) -> Weights | None:
-    if given is None:
-        return None
-    if given == "balanced":
-        return data.class_weights
-    if not isinstance(given, dict) or not all(isinstance(key, int | np.integer) for key in given):
-        raise ArgumentError(f"fit: expected class_weight to be a dict of labels, or 'balanced', got {describe(given)}")
-    return {int(key): _checks.not_negative("fit", f"the weight of {key}", value) for key, value in given.items()}
-
-
-def _monitored(monitor: str, mode: str, *, validated: bool) -> tuple[str, str]:
-    """Which figure tells the best epoch, and whether "min" or "max" of it is."""
-    if mode not in ("auto", "min", "max"):
-        raise one_of("fit", "mode", mode, ("auto", "min", "max"))
-    if monitor == "auto":
-        monitor = "val_loss" if validated else "loss"
-    if monitor.startswith("val_") and not validated:
-        raise ArgumentError(f"fit: expected validation data with monitor={monitor!r}, got none")
-    if mode == "auto":
-        rising = ("acc", "auc", "precision", "recall", "f1", "iou", "top_k")
-        mode = "max" if any(part in monitor.lower() for part in rising) else "min"
-    return monitor, mode
-
-
-def _prepared(given: Any, *, ema: float | None, clip: float | None) -> keras.optimizers.Optimizer:
-    """The optimizer, with the average and the clipping that are asked for."""
-    try:
-        optimizer = keras.optimizers.get(given)
-    except ValueError as error:
-        raise ArgumentError(f"fit: expected a Keras optimizer or its name, got {describe(given)}") from error
-    if ema is not None:
-        momentum = _checks.rate("fit", "ema", ema)
-        if optimizer.built and not optimizer.use_ema:
-            raise ArgumentError("fit: expected an optimizer that was not used before with ema, got a used one")
-        optimizer.use_ema, optimizer.ema_momentum = True, momentum
-    if clip is not None:
-        if optimizer.clipnorm or optimizer.clipvalue or optimizer.global_clipnorm:
-            raise ArgumentError("fit: expected an optimizer that does not clip itself with clip, got one that does")
-        optimizer.global_clipnorm = _checks.number("fit", "clip", clip, above=0.0)
-    return optimizer
-
-
-def _extra(
-    folder: Folder | None, *, ema: float | None, monitor: str, mode: str, patience: int | None, tensorboard: bool
-) -> list[keras.callbacks.Callback]:
-    """The callbacks of Keras that some arguments ask for."""
-    made = []
-    if ema is not None:
-        made.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=False))
-    if patience is not None:
-        patience = _checks.positive("fit", "patience", patience)
-        made.append(keras.callbacks.EarlyStopping(monitor, patience=patience, mode=mode))
-    if tensorboard and folder:
-        made.append(keras.callbacks.TensorBoard(str(folder.tensorboard), histogram_freq=1))
-    return made
-
-
-def _rate(schedule: Rate | None, steps: int) -> Callable[[int], float] | None:
-    """Epoch -> learning rate at its beginning."""
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        made = schedule
-        return lambda epoch: float(keras.ops.convert_to_numpy(made(epoch * steps)))
-    return schedule
 
 
 def _go_on(model: keras.Model, start: Snapshot, data: Source, where: Strategy) -> None:

@@ -21,6 +21,16 @@ History = dict[str, list[float]]
 FREE = ("epochs", "made_with")
 
 
+@contextmanager
+def without_optimizer(model: keras.Model) -> Iterator[None]:
+    """Let a model's weight files hold its weights alone: what its optimizer remembers is in the snapshot."""
+    optimizer, model.optimizer = model.optimizer, None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
+
+
 class Folder:
     """Where the files of a run are.
 
@@ -107,15 +117,25 @@ class Folder:
         with self._writing():
             check_room(self.path, size + 4096 * (len(model.weights) + 8))
             try:
-                model.save_weights(beside)
+                with without_optimizer(model):
+                    model.save_weights(beside)
                 with open(beside, "rb") as file:
                     os.fsync(file.fileno())
                 os.replace(beside, path)
             finally:
                 beside.unlink(missing_ok=True)
 
-    def draw(self, history: History) -> None:
-        """Draw ``curves.png``, if matplotlib is there."""
+    def finish(self, model: keras.Model, history: History, *, write: bool, restore_best: bool) -> None:
+        """Leave the last files of a run, and the model with the weights that it is to have."""
+        if write:
+            self.write_history(history)
+            self.write_weights(model, self.last)
+            self._draw(history)
+        if restore_best and self.best.is_file():
+            with without_optimizer(model):
+                model.load_weights(self.best)
+
+    def _draw(self, history: History) -> None:
         from visionkit.train.plots import plot_history
 
         try:

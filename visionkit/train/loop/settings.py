@@ -26,6 +26,7 @@ def settings_of(
     A model is known by its variables, their order and shapes; its values are not part of it. Data is known by its
     fingerprint.
     """
+    other = {"name"} if schedule is None else {"name", "learning_rate"}
     return {
         "made_with": {"visionkit": __version__, "keras": keras.__version__, "backend": keras.backend.backend()},
         "epochs": epochs,
@@ -36,7 +37,7 @@ def settings_of(
         },
         "train": train.fingerprint(),
         "validation": validation.fingerprint() if validation else None,
-        "optimizer": _plain({name: value for name, value in optimizer.get_config().items() if name != "name"}),
+        "optimizer": _plain({name: value for name, value in optimizer.get_config().items() if name not in other}),
         "schedule": _plain(schedule),
         "loss": _plain(loss),
         "metrics": _plain(metrics),

@@ -69,7 +69,7 @@ def _first_difference(variables: Sequence[Any], expected: list[tuple[int, ...]],
 @contextmanager
 def averaged(model: keras.Model, where: Strategy) -> Iterator[None]:
     """Let a model have the averaged weights for a while, where its optimizer averages them."""
-    if not getattr(model.optimizer, "use_ema", False):
+    if not getattr(model.optimizer, "inner_optimizer", model.optimizer).use_ema:  # float16 scales the loss
         yield
         return
     weights = model.trainable_variables

@@ -11,8 +11,6 @@ def deterministic(seed: int) -> None:
     ``CUBLAS_WORKSPACE_CONFIG=:4096:8`` there for a GPU, and says so.
 
     It holds for the rest of the process.
-
-    >>> deterministic(7)  # doctest: +SKIP
     """
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":

@@ -1,0 +1,119 @@
+"""What the arguments of `fit` come to: each checked, and made into what the run needs."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from visionkit import _checks
+from visionkit._errors import ArgumentError, ModelError, describe, one_of
+from visionkit.train._schedule import Schedule
+from visionkit.train.loop import state
+from visionkit.train.loop.automatic import loss_and_metrics
+from visionkit.train.loop.folder import Folder
+from visionkit.train.loop.source import Source, Weights
+from visionkit.train.strategy.base import Strategy
+
+Rate: TypeAlias = Schedule | Callable[[int], float] | keras.optimizers.schedules.LearningRateSchedule
+
+
+def check(model: Any, directory: Any, *, restore_best: bool, tensorboard: bool) -> None:
+    """A built model, and a folder where one is needed."""
+    if not isinstance(model, keras.Model):
+        raise ArgumentError(f"fit: expected a Keras model, got {describe(model)}")
+    if not model.built:
+        raise ModelError(f"fit: expected a built model, got {model.name}; call it on an input first")
+    if directory is None:
+        for argument, value in (("restore_best", restore_best), ("tensorboard", tensorboard)):
+            if value:
+                raise ArgumentError(f"fit: expected a directory with {argument}=True, got None")
+
+
+def loss_and_metrics_of(model: keras.Model, data: Source, loss: Any, metrics: Any) -> tuple[Any, Any]:
+    """The loss and the metrics, those given or those that fit."""
+    if loss != "auto":
+        return loss, None if isinstance(metrics, str) and metrics == "auto" else metrics
+    x, y, *_ = (*data.batch(0, 0), None)
+    loss, found = loss_and_metrics(model, x, y)
+    return loss, found if isinstance(metrics, str) and metrics == "auto" else metrics
+
+
+def class_weights(data: Source, given: Any) -> Weights | None:
+    """Label -> weight, or None for equal ones."""
+    if given is None:
+        return None
+    if given == "balanced":
+        return data.class_weights
+    if not isinstance(given, dict) or not all(isinstance(key, int | np.integer) for key in given):
+        raise ArgumentError(f"fit: expected class_weight to be a dict of labels, or 'balanced', got {describe(given)}")
+    return {int(key): _checks.not_negative("fit", f"the weight of {key}", value) for key, value in given.items()}
+
+
+def monitored(monitor: str, mode: str, *, validated: bool) -> tuple[str, str]:
+    """Which figure tells the best epoch, and whether "min" or "max" of it is."""
+    if mode not in ("auto", "min", "max"):
+        raise one_of("fit", "mode", mode, ("auto", "min", "max"))
+    if monitor == "auto":
+        monitor = "val_loss" if validated else "loss"
+    if monitor.startswith("val_") and not validated:
+        raise ArgumentError(f"fit: expected validation data with monitor={monitor!r}, got none")
+    if mode == "auto":
+        rising = ("acc", "auc", "precision", "recall", "f1", "iou", "top_k")
+        mode = "max" if any(part in monitor.lower() for part in rising) else "min"
+    return monitor, mode
+
+
+def new_optimizer(given: Any, *, ema: float | None, clip: float | None) -> keras.optimizers.Optimizer:
+    """A new optimizer like the one that is given, with the average and the clipping that are asked for."""
+    try:
+        optimizer = keras.optimizers.get(given)
+    except ValueError as error:
+        raise ArgumentError(f"fit: expected a Keras optimizer or its name, got {describe(given)}") from error
+    optimizer = type(optimizer).from_config(optimizer.get_config())
+    if ema is not None:
+        optimizer.use_ema, optimizer.ema_momentum = True, _checks.rate("fit", "ema", ema)
+    if clip is not None:
+        if optimizer.clipnorm or optimizer.clipvalue or optimizer.global_clipnorm:
+            raise ArgumentError("fit: expected an optimizer that does not clip itself with clip, got one that does")
+        optimizer.global_clipnorm = _checks.number("fit", "clip", clip, above=0.0)
+    return optimizer
+
+
+def without_schedule(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model, where: Strategy
+) -> keras.optimizers.Optimizer:
+    """The optimizer with a number as its rate: the file of a model must not need this package because of a schedule."""
+    if isinstance(optimizer.learning_rate, keras.Variable):
+        return optimizer
+    rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    plain = type(optimizer).from_config({**optimizer.get_config(), "learning_rate": rate})
+    plain.build(model.trainable_variables)
+    values = [where.get(variable) for variable in optimizer.variables]
+    state.write(
+        [v for v in plain.variables if v is not plain.learning_rate], values, where, what="the optimizer differs"
+    )
+    return plain
+
+
+def callbacks_of(
+    folder: Folder | None, *, ema: float | None, monitor: str, mode: str, patience: int | None, tensorboard: bool
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of Keras that some arguments ask for."""
+    made = []
+    if ema is not None:
+        made.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=False))
+    if patience is not None:
+        patience = _checks.positive("fit", "patience", patience)
+        made.append(keras.callbacks.EarlyStopping(monitor, patience=patience, mode=mode))
+    if tensorboard and folder:
+        made.append(keras.callbacks.TensorBoard(str(folder.tensorboard), histogram_freq=1))
+    return made
+
+
+def rate_of(schedule: Rate | None, steps: int) -> Callable[[int], float] | None:
+    """Epoch -> learning rate at its beginning."""
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        made = schedule
+        return lambda epoch: float(keras.ops.convert_to_numpy(made(epoch * steps)))
+    return schedule
