@@ -36,16 +36,18 @@ def lowest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 @nox.parametrize("backend", ["jax", "torch"])
 def backends(session: nox.Session, backend: str) -> None:
-    """The tests of blocks and models on another Keras backend."""
+    """The tests of blocks, models and training on another Keras backend."""
     session.install("-e", f".[{backend}]", *group("test"))
-    session.run("pytest", "-n", "2", "tests/blocks", "tests/models", *session.posargs, env={"KERAS_BACKEND": backend})
+    rooms = ("tests/blocks", "tests/models", "tests/train")
+    session.run("pytest", "-n", "2", *rooms, *session.posargs, env={"KERAS_BACKEND": backend})
 
 
 @nox.session(python=PYTHONS[0])
 def deep(session: nox.Session) -> None:
-    """The whole catalog and all of Keras Applications, also the deepest models: about a quarter of an hour."""
+    """What takes minutes: all of Keras Applications, also the deepest models; a run that is killed twenty times."""
     session.install("-e", ".", *group("test"))
     session.run("pytest", "-n", "2", "-m", "", "tests/models/test_catalog.py", "tests/models/test_parity.py")
+    session.run("pytest", "-n", "2", "-m", "deep", "tests/train")
 
 
 @nox.session
@@ -92,7 +94,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """The figures: models against their peers, the table of blur checks, and pages read.
+    """The figures: models and training against their peers, the table of blur checks, and pages read.
 
     `--hershey` for pages needs no data but the package.
     """
@@ -100,5 +102,7 @@ def bench(session: nox.Session) -> None:
     session.install("kimm==0.2.5")
     session.run("python", "benchmarks/zoo.py")
     session.run("python", "benchmarks/fuse.py")
+    for script in ("input", "augment", "tfrecords", "fit"):
+        session.run("python", f"benchmarks/{script}.py")
     session.run("python", "benchmarks/blur.py")
     session.run("python", "benchmarks/pages.py", *(session.posargs or ["--hershey"]))

@@ -1,4 +1,4 @@
-"""What `fit` costs over Keras' own: one network on pictures like MNIST's, both in turn, and what saving takes of the time.
+"""What `fit` costs over Keras' own: one network on pictures like MNIST's, both in turn.
 
 python benchmarks/fit.py [--data mnist.npz] [--samples N] [--rounds N] [--batch N]
 
@@ -14,6 +14,8 @@ import keras
 import numpy as np
 
 import visionkit as vk
+
+EPOCHS = 4
 
 
 def network() -> keras.Model:
@@ -43,9 +45,11 @@ class Epochs(keras.callbacks.Callback):
         self.seconds: list[float] = []
 
     def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
+        """Stop it."""
         self.seconds.append(time.perf_counter() - self.began)
 
 
@@ -64,28 +68,39 @@ def main() -> None:
         x, y = rng.integers(0, 256, (given.samples, 28, 28, 1), np.uint8), rng.integers(0, 10, given.samples)
     x = x.astype("float32")
 
-    def keras_fit(folder: str) -> tuple[float, float]:
-        model, epochs = network(), Epochs()
+    def keras_fit(folder: str, epochs: Epochs) -> None:
+        model = network()
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        began = time.perf_counter()
-        model.fit(x, y, batch_size=given.batch, epochs=3, callbacks=[epochs], verbose=0)
-        return time.perf_counter() - began, statistics.median(epochs.seconds[1:])
+        model.fit(x, y, batch_size=given.batch, epochs=EPOCHS, callbacks=[epochs], verbose=0)
 
-    def our_fit(folder: str) -> tuple[float, float]:
-        model, epochs = network(), Epochs()
-        began = time.perf_counter()
-        vk.train.fit(model, (x, y), batch_size=given.batch, epochs=3, directory=folder, callbacks=[epochs], verbose=0)
-        return time.perf_counter() - began, statistics.median(epochs.seconds[1:])
+    def our_fit(folder: str, epochs: Epochs, **options: object) -> None:
+        vk.train.fit(network(), (x, y), batch_size=given.batch, epochs=EPOCHS, callbacks=[epochs], verbose=0, **options)
 
-    totals, epochs = [], []
+    ways = {
+        "model.fit": keras_fit,
+        "fit": our_fit,
+        "fit with a folder": lambda folder, epochs: our_fit(folder, epochs, directory=folder),
+        "fit that saves each second": lambda folder, epochs: our_fit(folder, epochs, directory=folder, save_every=1.0),
+    }
+    seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for number in range(given.rounds + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            theirs, ours = keras_fit(folder), our_fit(f"{folder}/run")
-        if number:  # the first round warms up
-            totals.append(ours[0] / theirs[0])
-            epochs.append(ours[1] / theirs[1])
-            print(f"model.fit {theirs[0]:.2f} s, fit {ours[0]:.2f} s with a folder: {totals[-1]:.3f}", flush=True)
-    print(f"fit over model.fit, whole run {statistics.median(totals):.3f}, an epoch {statistics.median(epochs):.3f}")
+        for way, run in ways.items():
+            epochs = Epochs()
+            with tempfile.TemporaryDirectory() as folder:
+                began = time.perf_counter()
+                run(f"{folder}/run", epochs)
+                took = time.perf_counter() - began
+            if number:  # the first round warms up
+                seconds[way].append((took, statistics.median(epochs.seconds[1:])))
+    print(f"{'over model.fit':30}{'whole run':>10}{'an epoch':>10}   with the {keras.backend.backend()} backend")
+    for way in list(ways)[1:]:
+        ratios = [
+            statistics.median(
+                ours[which] / theirs[which] for ours, theirs in zip(seconds[way], seconds["model.fit"], strict=True)
+            )
+            for which in range(2)
+        ]
+        print(f"{way:30}{ratios[0]:10.3f}{ratios[1]:10.3f}")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,13 @@ def test_reading_imports_no_models_and_no_framework_at_once(path):
     assert not {name for name in names if name.split(".")[0] in HEAVY or own_part(name) in ("models", "blocks")}
 
 
+def test_only_data_and_strategies_of_training_know_tensorflow():
+    rooms = {PACKAGE / "train" / room for room in ("data", "tfrecord", "strategy")}
+    knowing = {path for path in (PACKAGE / "train").rglob("*.py") if "tensorflow" in others(imported(tree_of(path)))}
+    assert knowing
+    assert {path.parent for path in knowing} <= rooms
+
+
 @every_file
 def test_no_file_is_longer_than_400_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

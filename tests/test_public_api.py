@@ -27,6 +27,12 @@ NAMES = {
         resnet152v2 resnet18 resnet20_cifar resnet32_cifar resnet34 resnet44_cifar resnet50 resnet50v2 resnet56_cifar
         small_convnet vgg16 vgg19 xception zfnet
         """,
+    "visionkit.train": """
+        Augment Dataset Ensemble Phase Report Run Schedule Strategy average_weights cosine deterministic evaluate
+        extract_features fine_tune fit freeze from_arrays from_directory from_tfrecords one_cycle plot_history
+        plot_schedule predict_tta ramp_sustain_decay split_directory staircase strategy trainable transfer_plan
+        unfreeze write_submission write_tfrecords
+        """,
     "visionkit.reader": "Character Reader Reading load",
 }
 

@@ -256,9 +256,9 @@ BAD = {
         "of at least 0",
     ),
     "weights without targets": (lambda: from_arrays(np.zeros((2, 1)), sample_weight=[1, 1]), "expected y"),
-    "a layer of Keras": (
-        lambda: from_arrays(np.zeros((2, 8, 8, 1)), augment=keras.layers.RandomFlip()),
-        "into the model",
+    "a layer before an Augment": (
+        lambda: from_arrays(np.zeros((2, 8, 8, 1)), augment=[keras.layers.RandomFlip(), "digits"]),
+        "after others",
     ),
     "augmented vectors": (lambda: from_arrays(np.zeros((2, 8)), augment=Augment()), r"\(N, H, W\)"),
     "a batch size of 0": (lambda: numbered(batch_size=0), "batch_size"),

@@ -223,7 +223,7 @@ class Files(Dataset):
         super().__init__("test", samples=len(names), batch_size=2, shuffle=True, seed=0)
         self.files = names
 
-    def _name(self, number):
+    def name(self, number):
         return self.files[number]
 
     def _make(self, numbers, epoch):

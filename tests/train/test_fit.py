@@ -255,10 +255,13 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_labels_outside_the_classes_are_found_before_the_first_step():
-    x, y = blobs(32)
-    y[20] = 3
-    with pytest.raises((ArgumentError, ModelError), match="3"):
-        fit(small_model(), (x, y), epochs=1, verbose=0)
+    x, y = blobs(96)
+    y[80] = 3
+    for arguments in ((x, y),), ((x[:32], y[:32]), (x, y)):
+        model, before = small_model(), small_model()
+        with pytest.raises(ArgumentError, match=r"labels from 0 to 2, as there are 3 classes, got 3 in sample 80"):
+            fit(model, *arguments, epochs=1, loss=SPARSE, verbose=0)
+        assert equal(model, before)
 
 
 def test_a_line_an_epoch_where_nobody_looks(capsys):

@@ -163,9 +163,10 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
 
     def names(self, epoch: int, index: int) -> list[str]:
         """What the samples of a batch are called, for messages: the paths of files, or their numbers."""
-        return [self._name(int(number)) for number in self.numbers(epoch, index)]
+        return [self.name(int(number)) for number in self.numbers(epoch, index)]
 
-    def _name(self, number: int) -> str:
+    def name(self, number: int) -> str:
+        """What a sample is called."""
         return f"sample {number}"
 
     @property

@@ -78,7 +78,8 @@ class DirectoryDataset(Dataset):
         each(fill, len(numbers))
         return (made,) if self.labels is None else (made, self.labels[numbers])
 
-    def _name(self, number: int) -> str:
+    def name(self, number: int) -> str:
+        """The path of a picture."""
         return self._files[number].path
 
     def _content(self) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def check_classes(where: str, classes: Sequence[str]) -> tuple[str, ...]:
         )
     seen: dict[str, str] = {}
     for name in classes:
-        key = unicodedata.normalize("NFC", name).casefold()
+        key = unicodedata.normalize("NFC", name)
+        key = key.casefold() if len(key) > 1 else key  # A and a are two letters
         if key in seen:
             raise ArgumentError(
                 f"{where}: expected every class to have a name of its own, got {seen[key]!r} and {name!r}; "

@@ -9,6 +9,8 @@ import numpy as np
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
 from visionkit.train._schedule import Schedule
+from visionkit.train.data.dataset import Dataset
+from visionkit.train.data.labels import check_labels
 from visionkit.train.loop import state
 from visionkit.train.loop.automatic import loss_and_metrics
 from visionkit.train.loop.folder import Folder
@@ -37,6 +39,15 @@ def loss_and_metrics_of(model: keras.Model, data: Source, loss: Any, metrics: An
     x, y, *_ = (*data.batch(0, 0), None)
     loss, found = loss_and_metrics(model, x, y)
     return loss, found if isinstance(metrics, str) and metrics == "auto" else metrics
+
+
+def check_labels_of(model: keras.Model, argument: str, data: Source) -> None:
+    """No label beyond the outputs of a model, in all of the data: later it would be a wrong loss without a word."""
+    shape = getattr(model, "output_shape", None)  # a subclassed model may not know
+    if not isinstance(data, Dataset) or data.labels is None or not isinstance(shape, tuple):
+        return
+    if len(shape) == 2 and (shape[1] or 0) > 1:
+        check_labels(f"fit: {argument}", data.labels, [str(number) for number in range(shape[1])], data.name)
 
 
 def class_weights(data: Source, given: Any) -> Weights | None:

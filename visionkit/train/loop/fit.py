@@ -105,6 +105,9 @@ def fit(
     data = source("train", train, batch_size=batch_size, shuffle=True)
     checked = None if validation is None else source("validation", validation, batch_size=batch_size, shuffle=False)
     arguments.check(model, directory, restore_best=restore_best, tensorboard=tensorboard)
+    for argument, given in (("train", data), ("validation", checked)):
+        if given is not None:
+            arguments.check_labels_of(model, argument, given)
     loss, metrics = arguments.loss_and_metrics_of(model, data, loss, metrics)
     weights = arguments.class_weights(data, class_weight)
     monitor, direction = arguments.monitored(monitor, mode, validated=checked is not None)
@@ -122,10 +125,10 @@ def fit(
         )  # fmt: skip
         there = folder.open(settings, resume=resume, write=where.is_chief)
         start = Snapshot.load(folder.snapshot) if where.agree(there) else None
-    given = arguments.callbacks_of(
+    made = arguments.callbacks_of(
         folder, ema=ema, monitor=monitor, mode=direction, patience=patience, tensorboard=tensorboard
     )
-    others = [*given, *callbacks]
+    others = [*made, *callbacks]
     keeper = Keeper(
         data, folder, where, start=start, others=others, monitor=monitor, mode=direction, save_every=save_every,
         rate=arguments.rate_of(schedule, len(data)),

@@ -76,10 +76,15 @@ class Folder:
         if write:
             with self._writing():
                 self.path.mkdir(parents=True, exist_ok=True)
-                for left in (*self.path.glob(".*.npz.*"), *self.path.glob(".*.weights.h5")):  # of a run that was killed
-                    left.unlink()
+                self._clean()
                 write_text(self.config, json.dumps(settings, indent=2) + "\n")
         return self.snapshot.is_file()
+
+    def _clean(self) -> None:
+        """Remove what a run that was killed left beside the place of a file."""
+        for place in (self.config, self.snapshot, self.history, self.curves, self.best, self.last):
+            for left in (*self.path.glob(f".{place.name}.*"), *self.path.glob(f".*.{place.name}")):
+                left.unlink()
 
     def _compare(self, settings: dict[str, Any]) -> None:
         try:

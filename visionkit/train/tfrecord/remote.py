@@ -94,7 +94,8 @@ class RecordStream(Dataset):
     def _make(self, numbers: NDArray[np.int64], epoch: int) -> Batch:
         raise NotImplementedError("records that are read as they come are not read by number")
 
-    def _name(self, number: int) -> str:
+    def name(self, number: int) -> str:
+        """A record's file and its number there."""
         place = int(np.searchsorted(self._firsts, number, side="right")) - 1
         return record_name(self._reading.paths[place], number - int(self._firsts[place]))
 
@@ -147,7 +148,7 @@ class RecordStream(Dataset):
     def _made(self, samples: NDArray[np.int64], data: NDArray[Any], epoch: int) -> Batch:
         """A batch of records."""
         reading, (height, width) = self._reading, self._reading.framing.size
-        names = [self._name(int(number)) for number in samples]
+        names = [self.name(int(number)) for number in samples]
         records: dict[int, Record] = {}
         labels = np.zeros(len(names), np.int64)
 
