@@ -110,7 +110,7 @@ def test_reading_imports_no_models_and_no_framework_at_once(path):
 
 
 def test_only_data_and_strategies_of_training_know_tensorflow():
-    rooms = {PACKAGE / "train" / room for room in ("data", "tfrecord", "strategy")}
+    rooms = {PACKAGE / "train" / room for room in ("data", "tfrecord", "strategies")}
     knowing = {path for path in (PACKAGE / "train").rglob("*.py") if "tensorflow" in others(imported(tree_of(path)))}
     assert knowing
     assert {path.parent for path in knowing} <= rooms

@@ -11,8 +11,8 @@ import numpy as np
 
 from visionkit._errors import ModelError
 from visionkit.train.data.arrays import from_arrays
-from visionkit.train.strategy import of, strategy
-from visionkit.train.strategy.determinism import deterministic
+from visionkit.train.strategies import of, strategy
+from visionkit.train.strategies.determinism import deterministic
 
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9),

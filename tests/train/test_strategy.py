@@ -14,8 +14,8 @@ import pytest
 from visionkit import ArgumentError
 from visionkit._launch import launch
 from visionkit.train.data.arrays import from_arrays
-from visionkit.train.strategy import of, strategy
-from visionkit.train.strategy.shares import Sequence, piece, shares
+from visionkit.train.strategies import of, strategy
+from visionkit.train.strategies.shares import Sequence, piece, shares
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "strategy_script.py"

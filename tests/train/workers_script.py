@@ -10,7 +10,7 @@ import numpy as np
 
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.loop.fit import fit
-from visionkit.train.strategy import strategy
+from visionkit.train.strategies import strategy
 
 
 class Killed(keras.callbacks.Callback):

@@ -20,9 +20,9 @@ from visionkit.train.loop.run import Run
 from visionkit.train.plots import plot_history, plot_schedule
 from visionkit.train.schedules import cosine, one_cycle, ramp_sustain_decay, staircase
 from visionkit.train.soup import average_weights
-from visionkit.train.strategy.base import Strategy
-from visionkit.train.strategy.choose import strategy
-from visionkit.train.strategy.determinism import deterministic
+from visionkit.train.strategies.base import Strategy
+from visionkit.train.strategies.choose import strategy
+from visionkit.train.strategies.determinism import deterministic
 from visionkit.train.submission import write_submission
 from visionkit.train.tfrecord.read import from_tfrecords
 from visionkit.train.tfrecord.write import write_tfrecords

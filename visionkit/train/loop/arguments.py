@@ -15,7 +15,7 @@ from visionkit.train.loop import state
 from visionkit.train.loop.automatic import loss_and_metrics
 from visionkit.train.loop.folder import Folder
 from visionkit.train.loop.source import Source, Weights
-from visionkit.train.strategy.base import Strategy
+from visionkit.train.strategies.base import Strategy
 
 Rate: TypeAlias = Schedule | Callable[[int], float] | keras.optimizers.schedules.LearningRateSchedule
 

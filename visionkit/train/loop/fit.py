@@ -20,8 +20,8 @@ from visionkit.train.loop.settings import settings_of
 from visionkit.train.loop.snapshot import Snapshot
 from visionkit.train.loop.source import Source, Weights, source, weighting
 from visionkit.train.schedules import apply
-from visionkit.train.strategy import of
-from visionkit.train.strategy.base import Strategy
+from visionkit.train.strategies import of
+from visionkit.train.strategies.base import Strategy
 
 
 def fit(
@@ -108,11 +108,11 @@ def fit(
     for argument, given in (("train", data), ("validation", checked)):
         if given is not None:
             arguments.check_labels_of(model, argument, given)
-    loss, metrics = arguments.loss_and_metrics_of(model, data, loss, metrics)
     weights = arguments.class_weights(data, class_weight)
     monitor, direction = arguments.monitored(monitor, mode, validated=checked is not None)
     where = of(model)
     with where.scope():
+        loss, metrics = arguments.loss_and_metrics_of(model, data, loss, metrics)
         optimizer = arguments.new_optimizer(optimizer, ema=ema, clip=clip)
     if schedule is not None:
         apply(optimizer, schedule, steps_per_epoch=len(data), epochs=epochs)

@@ -16,7 +16,7 @@ from visionkit.train.loop.folder import Folder, History
 from visionkit.train.loop.run import Best
 from visionkit.train.loop.snapshot import Arrays, Snapshot
 from visionkit.train.loop.source import Source
-from visionkit.train.strategy.base import Strategy
+from visionkit.train.strategies.base import Strategy
 
 SHARE = 0.03  # of the time of a run that saving may take
 AGREE_EVERY = 8  # steps, for several workers: asking the chief takes about as long as a small step

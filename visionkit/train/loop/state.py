@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
 from visionkit.train.loop.snapshot import Arrays
-from visionkit.train.strategy.base import Strategy
+from visionkit.train.strategies.base import Strategy
 
 
 def get(variable: Any, where: Strategy) -> NDArray[Any]:

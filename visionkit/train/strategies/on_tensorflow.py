@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from visionkit.train.strategy.base import Strategy, made_here
-from visionkit.train.strategy.shares import piece, shares, unchanged
-from visionkit.train.strategy.steps import check, function
+from visionkit.train.strategies.base import Strategy, made_here
+from visionkit.train.strategies.shares import piece, shares, unchanged
+from visionkit.train.strategies.steps import check, function
 
 
 class TensorFlowStrategy(Strategy):

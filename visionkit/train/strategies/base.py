@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
-from visionkit.train.strategy.shares import Sequence, unchanged
+from visionkit.train.strategies.shares import Sequence, unchanged
 
 
 class Strategy:

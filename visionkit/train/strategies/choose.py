@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import keras
 
 from visionkit._errors import ArgumentError, one_of
-from visionkit.train.strategy.base import Strategy
-from visionkit.train.strategy.engines import ENGINES, Engine
+from visionkit.train.strategies.base import Strategy
+from visionkit.train.strategies.engines import ENGINES, Engine
 
 Kind = Literal["auto", "cpu", "gpu", "multi-gpu", "tpu", "multi-worker"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 
 from visionkit._errors import ArgumentError, ModelError
-from visionkit.train.strategy.base import Strategy
-from visionkit.train.strategy.on_jax import JaxStrategy
-from visionkit.train.strategy.on_tensorflow import TensorFlowStrategy
+from visionkit.train.strategies.base import Strategy
+from visionkit.train.strategies.on_jax import JaxStrategy
+from visionkit.train.strategies.on_tensorflow import TensorFlowStrategy
 
 
 class Engine:
@@ -160,7 +160,7 @@ class TensorFlow(Engine):
         if model._distribute_strategy is not None:
             raise ModelError(
                 f"fit: expected a model built under one of {', '.join(engine.__name__ for engine in kinds)}, got "
-                f"{type(found).__name__}; take visionkit.train.strategy()"
+                f"{type(found).__name__}; take visionkit.train.strategies()"
             )
         return super().of(model, why)
 
@@ -224,7 +224,7 @@ class Jax(Engine):
         if not all(sharding.is_fully_replicated for sharding in shardings):
             raise ModelError(
                 "fit: expected a model with all of its weights on every device, got one whose weights are spread; "
-                "take visionkit.train.strategy(), or model.fit of Keras"
+                "take visionkit.train.strategies(), or model.fit of Keras"
             )
         meshes = [sharding.mesh for sharding in shardings if isinstance(sharding, jax.sharding.NamedSharding)]
         if not meshes:

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionkit.train.strategy.base import Strategy, made_here
-from visionkit.train.strategy.shares import shares
+from visionkit.train.strategies.base import Strategy, made_here
+from visionkit.train.strategies.shares import shares
 
 
 class JaxStrategy(Strategy):
