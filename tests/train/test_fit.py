@@ -157,6 +157,36 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_its_samples(tmp_path, 
     assert equal(model, before)  # it was saved before the first step last
 
 
+def test_weights_that_are_no_numbers_are_found_where_the_loss_does_not_show_them():
+    class Spoiled(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.layers[0].bias.assign([np.nan, 0, 0, 0])
+
+    x, y = blobs(96)
+    model = small_model()
+    data = from_arrays(x, y, shuffle=False)
+    with pytest.raises(
+        NonFiniteError, match=r"a weight of the model is not finite after step 3 of epoch 2, on sample 64"
+    ):
+        fit(model, data, epochs=2, callbacks=[Spoiled()], verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    model.layers[0].bias.assign([np.nan, 0, 0, 0])
+    with pytest.raises(NonFiniteError, match="before the first step"):
+        fit(model, data, epochs=2, verbose=0)
+
+
+def test_a_monitor_that_is_not_there_is_an_error():
+    with pytest.raises(ArgumentError, match="expected monitor to be one of 'accuracy', 'loss', got 'acc'"):
+        fit(small_model(), blobs(), epochs=3, monitor="acc", verbose=0)
+
+
+def test_a_run_does_not_get_shorter(tmp_path):
+    fit(small_model(), blobs(), epochs=2, directory=tmp_path, verbose=0)
+    with pytest.raises(ArgumentError, match="at least 2"):
+        fit(small_model(), blobs(), epochs=1, directory=tmp_path, verbose=0)
+
+
 def test_a_damaged_snapshot_is_named(tmp_path):
     x, y = blobs()
     fit(small_model(), (x, y), epochs=1, directory=tmp_path, verbose=0)
@@ -231,6 +261,7 @@ def test_a_schedule_of_cosine_moves_every_step(tmp_path):
     [
         (dict(epochs=0), "epochs"),
         (dict(epochs=1, monitor="val_loss"), "validation data"),
+        (dict(epochs=1, callbacks=["early stopping"]), "callbacks"),
         (dict(epochs=1, mode="most"), "mode"),
         (dict(epochs=1, restore_best=True), "directory"),
         (dict(epochs=1, optimizer="adamm"), "optimizer"),

@@ -20,8 +20,10 @@ from visionkit.train.strategies.base import Strategy
 Rate: TypeAlias = Schedule | Callable[[int], float] | keras.optimizers.schedules.LearningRateSchedule
 
 
-def check(model: Any, directory: Any, *, restore_best: bool, tensorboard: bool) -> None:
-    """A built model, and a folder where one is needed."""
+def check(model: Any, directory: Any, callbacks: Any, *, restore_best: bool, tensorboard: bool) -> None:
+    """A built model, callbacks, and a folder where one is needed."""
+    if not isinstance(callbacks, list | tuple) or not all(isinstance(it, keras.callbacks.Callback) for it in callbacks):
+        raise ArgumentError(f"fit: expected callbacks to be a list of callbacks of Keras, got {describe(callbacks)}")
     if not isinstance(model, keras.Model):
         raise ArgumentError(f"fit: expected a Keras model, got {describe(model)}")
     if not model.built:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from visionkit import _checks
-from visionkit._errors import NonFiniteError
+from visionkit._errors import ArgumentError, NonFiniteError
 from visionkit.train.loop import arguments, state
 from visionkit.train.loop.arguments import Rate
 from visionkit.train.loop.callbacks import Memory
@@ -104,7 +104,7 @@ def fit(
     save_every = _checks.not_negative("fit", "save_every", save_every)
     data = source("train", train, batch_size=batch_size, shuffle=True)
     checked = None if validation is None else source("validation", validation, batch_size=batch_size, shuffle=False)
-    arguments.check(model, directory, restore_best=restore_best, tensorboard=tensorboard)
+    arguments.check(model, directory, callbacks, restore_best=restore_best, tensorboard=tensorboard)
     for argument, given in (("train", data), ("validation", checked)):
         if given is not None:
             arguments.check_labels_of(model, argument, given)
@@ -123,8 +123,7 @@ def fit(
             model, data, checked, optimizer=optimizer, loss=loss, metrics=metrics, epochs=epochs, schedule=schedule,
             precision=precision, class_weight=weights, monitor=monitor, patience=patience,
         )  # fmt: skip
-        there = folder.open(settings, resume=resume, write=where.is_chief)
-        start = Snapshot.load(folder.snapshot) if where.agree(there) else None
+        start = _opened(folder, settings, where, resume=resume)
     made = arguments.callbacks_of(
         folder, ema=ema, monitor=monitor, mode=direction, patience=patience, tensorboard=tensorboard
     )
@@ -168,6 +167,20 @@ def fit(
     if folder:
         folder.finish(model, keeper.history, write=where.is_chief, restore_best=restore_best)
     return Run(keeper.history, keeper.best, folder.path if folder else None)
+
+
+def _opened(folder: Folder, settings: dict[str, Any], where: Strategy, *, resume: bool) -> Snapshot | None:
+    """The snapshot to go on from, the same for all workers."""
+    there = folder.open(settings, resume=resume, write=where.is_chief)
+    if not where.agree(there):
+        return None
+    start, epochs = Snapshot.load(folder.snapshot), settings["epochs"]
+    if start.epoch > epochs:
+        raise ArgumentError(
+            f"fit: expected epochs to be at least {start.epoch}, as many as the run in '{folder.path}' has gone "
+            f"through, got {epochs}"
+        )
+    return start
 
 
 def _go_on(model: keras.Model, start: Snapshot, data: Source, where: Strategy) -> None:

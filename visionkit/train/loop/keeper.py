@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionkit._errors import NonFiniteError
+from visionkit._errors import NonFiniteError, one_of
 from visionkit.train.loop import state
 from visionkit.train.loop.callbacks import Memory
 from visionkit.train.loop.folder import Folder, History
@@ -112,7 +112,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self.epoch, self.batch = epoch + 1, 0
-        value = logs.get(self._monitor, np.nan)
+        if self._monitor not in logs:
+            raise one_of("fit", "monitor", self._monitor, logs)
+        value = logs[self._monitor]
         if np.isfinite(value) and (self.best is None or self._sign * value < self._sign * self.best.value):
             self.best = Best(self.epoch, self._monitor, float(value))
             if self._folder:
@@ -147,7 +149,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         began = time.monotonic()
         snapshot = self._take()
         if not all(np.isfinite(array.sum(dtype=np.float64)) for array in snapshot.model if array.dtype.kind == "f"):
-            raise self._not_finite("a weight of the model is no longer finite")
+            raise self._not_finite("a weight of the model is not finite")
         if self._folder:
             if self._where.is_chief:
                 self._folder.write_snapshot(snapshot)
@@ -175,13 +177,18 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
     def _not_finite(self, what: str) -> NonFiniteError:
-        index = max(0, self.batch - 1)
-        names = self._data.names(self.epoch, index)
+        # the step before this moment: at the end of an epoch, its last one
+        epoch, step = (self.epoch, self.batch) if self.batch else (self.epoch - 1, len(self._data))
+        if epoch < 0:
+            return NonFiniteError(
+                f"fit: {what} before the first step; begin with other weights", epoch=0, step=0, names=()
+            )
+        names = self._data.names(epoch, step - 1)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         return NonFiniteError(
-            f"fit: {what} after step {self.batch} of epoch {self.epoch + 1}, on {shown}; the model has its last good "
-            "weights back: look at these samples, or take a smaller learning rate or clip=1.0",
-            epoch=self.epoch + 1,
-            step=self.batch,
+            f"fit: {what} after step {step} of epoch {epoch + 1}, on {shown}; the model has its last good weights "
+            "back: look at these samples, or take a smaller learning rate or clip=1.0",
+            epoch=epoch + 1,
+            step=step,
             names=names,
         )
