@@ -1,4 +1,4 @@
-"""A run that may be killed at any moment; started by tests as a program: long_run.py FOLDER RESULT."""
+"""A run that may be killed at any moment; started by tests as a program: long_run.py FOLDER RESULT EPOCHS."""
 
 import json
 import sys
@@ -9,16 +9,16 @@ import numpy as np
 
 from visionkit.train import cosine, deterministic, fit, from_arrays
 
-EPOCHS, SAMPLES = 5, 300
+SAMPLES = 300
 
 
 class Slow(keras.callbacks.Callback):
     """Give the one who kills some time, and remember something of one's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, epochs: int) -> None:
         super().__init__()
         self.steps = 0
-        self.losses = np.zeros(EPOCHS)
+        self.losses = np.zeros(epochs)
 
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
@@ -28,7 +28,7 @@ class Slow(keras.callbacks.Callback):
         self.losses[epoch] = logs["loss"]
 
 
-def main(folder: str, result: str) -> None:
+def main(folder: str, result: str, epochs: str) -> None:
     deterministic(1)
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, SAMPLES)
@@ -45,15 +45,15 @@ def main(folder: str, result: str) -> None:
             keras.layers.Dense(3),
         ]
     )
-    slow = Slow()
-    stop = keras.callbacks.EarlyStopping(patience=4)
+    slow = Slow(int(epochs))
+    stop = keras.callbacks.EarlyStopping(patience=40)
     run = fit(
         model,
         from_arrays(x, y, batch_size=24),
         from_arrays(x[:100], y[:100], shuffle=False),
-        epochs=EPOCHS,
+        epochs=int(epochs),
         optimizer=keras.optimizers.Adam(0.1),
-        schedule=cosine(0.05, EPOCHS),
+        schedule=cosine(0.05, int(epochs)),
         ema=0.9,
         class_weight="balanced",
         clip=1.0,
