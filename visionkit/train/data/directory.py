@@ -17,10 +17,9 @@ from visionkit.train.data.broken import Skipped, attempt, refusal
 from visionkit.train.data.cache import Cache, DiskCache, MemoryCache, NoCache
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.folder import Labels, find
+from visionkit.train.data.images import images
 from visionkit.train.data.layers import Augmentation, config_of, parted
 from visionkit.train.data.picture import File, Framing, look
-from visionkit.train.data.threads import each
-from visionkit.train.data.warp import warp
 
 
 class DirectoryDataset(Dataset):
@@ -56,26 +55,16 @@ class DirectoryDataset(Dataset):
         return [file.path for file in self._files]
 
     def _make(self, numbers: NDArray[np.int64], epoch: int) -> Batch:
-        height, width = self._framing.size
-        made = np.empty((len(numbers), height, width, 1 if self._framing.gray else 3), np.float32)
-        augment, canvases = self._augment, self._canvases[numbers]
-        matrices = (
-            augment.matrices(numbers, epoch=epoch, sizes=canvases, size=(height, width), seed=self.seed)
-            if augment is not None
-            else None
+        made = images(
+            lambda place: decoded(self._files[numbers[place]], self._framing, self.cache),
+            numbers,
+            self._canvases[numbers],
+            framing=self._framing,
+            augment=self._augment,
+            scale=self._scale,
+            epoch=epoch,
+            seed=self.seed,
         )
-
-        def fill(place: int) -> None:
-            picture = decoded(self._files[numbers[place]], self._framing, self.cache)
-            if augment is None or matrices is None:
-                made[place] = picture.reshape(made.shape[1:])
-            else:
-                canvas = (int(canvases[place, 0]), int(canvases[place, 1]))
-                warp(picture, matrices[place], augment, made[place], canvas=canvas)
-            if self._scale:
-                made[place] *= np.float32(1 / 255)
-
-        each(fill, len(numbers))
         return (made,) if self.labels is None else (made, self.labels[numbers])
 
     def name(self, number: int) -> str:

@@ -61,9 +61,20 @@ def look(path: str, *, max_pixels: int) -> File:
         data = opened.read()
         about = os.fstat(opened.fileno())
     try:
-        header = inspect(data)
+        seen = walk(data, max_pixels=max_pixels)
     except BrokenFile as error:
         raise ImageError(str(error) if data else "is empty") from None
+    return File(path, *seen, len(data), about.st_mtime_ns)
+
+
+def walk(data: bytes, *, max_pixels: int) -> tuple[bool, int, int, int]:
+    """What the bytes of a picture tell before they are decoded: whether JPEG, orientation, height and width upright.
+
+    Raises:
+        BrokenFile: they are no picture, damaged, or cut off.
+        ImageError: it is too large; the message ends a sentence.
+    """
+    header = inspect(data)
     if header.width * header.height > max_pixels:
         raise ImageError(f"has {header.width} x {header.height} pixels, more than {max_pixels}")
     height, width = header.height, header.width
@@ -71,7 +82,7 @@ def look(path: str, *, max_pixels: int) -> File:
         height, width = read(data, mode="gray", max_pixels=max_pixels).shape
     elif header.orientation >= 5:
         height, width = width, height
-    return File(path, header.format == "JPEG", header.orientation, height, width, len(data), about.st_mtime_ns)
+    return header.format == "JPEG", header.orientation, height, width
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import FileError, ImageError
-from visionkit.preprocess._header import BrokenFile, inspect
-from visionkit.preprocess.image import read
-from visionkit.train.data.picture import File
+from visionkit.preprocess._header import BrokenFile
+from visionkit.train.data.picture import File, walk
 from visionkit.train.tfrecord import codec
 
 
@@ -99,16 +98,9 @@ def look(image: bytes, name: str, *, max_pixels: int) -> Record:
         ImageError: it is not a picture, damaged, cut off, or too large; the message ends a sentence.
     """
     try:
-        header = inspect(image)
+        seen = walk(image, max_pixels=max_pixels)
     except BrokenFile as error:
         raise ImageError(f"holds a picture that {error}" if image else "holds an empty picture") from None
-    if header.width * header.height > max_pixels:
-        raise ImageError(f"has {header.width} x {header.height} pixels, more than {max_pixels}")
-    height, width = header.height, header.width
-    if header.format == "TIFF":  # libtiff turns it itself
-        height, width = read(image, mode="gray", max_pixels=max_pixels).shape
-    elif header.orientation >= 5:
-        height, width = width, height
-    record = Record(name, header.format == "JPEG", header.orientation, height, width, len(image), 0)
+    record = Record(name, *seen, len(image), 0)
     record.content = image
     return record

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from visionkit._errors import ArgumentError, FileError, ImageError
 from visionkit.train.data.broken import refusal
 from visionkit.train.data.dataset import Batch, Dataset
+from visionkit.train.data.images import images
 from visionkit.train.data.labels import check_labels
 from visionkit.train.data.layers import config_of
 from visionkit.train.data.threads import each
-from visionkit.train.data.warp import warp
 from visionkit.train.tfrecord import stream
 from visionkit.train.tfrecord.dataset import Reading
 from visionkit.train.tfrecord.record import Record, content, look, record_name
@@ -147,7 +147,7 @@ class RecordStream(Dataset):
 
     def _made(self, samples: NDArray[np.int64], data: NDArray[Any], epoch: int) -> Batch:
         """A batch of records."""
-        reading, (height, width) = self._reading, self._reading.framing.size
+        reading = self._reading
         names = [self.name(int(number)) for number in samples]
         records: dict[int, Record] = {}
         labels = np.zeros(len(names), np.int64)
@@ -162,24 +162,16 @@ class RecordStream(Dataset):
 
         each(take, len(names))
         check_labels(WHERE, labels, self.classes or UNNAMED, lambda place: repr(names[place]))
-        canvases = [reading.framing.canvas(records[place]) for place in range(len(names))]
-        matrices = (
-            reading.augment.matrices(samples, epoch=epoch, sizes=canvases, size=(height, width), seed=self.seed)
-            if reading.augment is not None
-            else None
+        made = images(
+            lambda place: reading.framing.picture(records[place]),
+            samples,
+            np.array([reading.framing.canvas(records[place]) for place in range(len(names))]),
+            framing=reading.framing,
+            augment=reading.augment,
+            scale=reading.scale,
+            epoch=epoch,
+            seed=self.seed,
         )
-        made = np.empty((len(names), height, width, 1 if reading.framing.gray else 3), np.float32)
-
-        def fill(place: int) -> None:
-            picture = reading.framing.picture(records[place])
-            if reading.augment is None or matrices is None:
-                made[place] = picture.reshape(made.shape[1:])
-            else:
-                warp(picture, matrices[place], reading.augment, made[place], canvas=canvases[place])
-            if reading.scale:
-                made[place] *= np.float32(1 / 255)
-
-        each(fill, len(names))
         return (made,) if reading.keys.label is None else (made, labels.astype(np.int32))
 
     def _broken(self, message: str = "the files have changed") -> FileError | ImageError:
