@@ -384,3 +384,10 @@ def test_a_plain_function_is_a_schedule_also_of_a_longer_run(tmp_path):
     fit(small_model(), (x, y), epochs=1, schedule=rate, directory=tmp_path, verbose=0)
     run = fit(small_model(), (x, y), epochs=3, schedule=rate, directory=tmp_path, verbose=0)
     assert run.history["learning_rate"] == [0.1, 0.05, 0.1 / 3]
+
+
+def test_samples_of_another_size_are_one_clear_error():
+    x, y = blobs()
+    for arguments in ((x[:, :6], y),), ((x, y), (x[..., 0], y)):
+        with pytest.raises(ModelError, match=r"expected samples \(8, 8, 1\) for the model"):
+            fit(small_model(), *arguments, epochs=1, loss=SPARSE, verbose=0)

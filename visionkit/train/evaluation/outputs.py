@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visionkit._checks import flag
 from visionkit._errors import ArgumentError, ModelError, describe
+from visionkit.train._input import check_input
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.data.dataset import Dataset
 from visionkit.train.evaluation.scores import Floats, Integers
@@ -176,7 +177,7 @@ def _outputs(
             for batch in data.batches(epoch):
                 x = batch[0] if view is None else np.asarray(view(batch[0]))
                 sizes.append(len(x))
-                _check_input(where, model, x)
+                check_input(where, model, x)
                 if tick is not None:
                     tick()
                 # all of one size, as each new one is compiled anew, and may not divide among devices
@@ -214,18 +215,6 @@ def _told(where: str, model: keras.Model) -> bool | None:
             f"sigmoid for each of {units} classes in {model.name!r}"
         )
     return True if activation == "linear" and units == 1 else None
-
-
-def _check_input(where: str, model: Any, x: NDArray[Any]) -> None:
-    """The size of the samples, before a framework says it in forty lines."""
-    shape = getattr(model, "input_shape", None) if getattr(model, "built", False) else None
-    if not isinstance(shape, tuple) or not all(size is None or isinstance(size, int) for size in shape):
-        return
-    if len(shape) != x.ndim or any(want not in (None, got) for want, got in zip(shape[1:], x.shape[1:], strict=True)):
-        raise ModelError(
-            f"{where}: expected samples {shape[1:]} for the model {model.name!r}, got {x.shape[1:]}; "
-            "make the data with the size of the model's input"
-        )
 
 
 def _flat(y: Any) -> NDArray[Any]:

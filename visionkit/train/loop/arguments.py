@@ -9,7 +9,7 @@ import numpy as np
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
 from visionkit.train._schedule import Schedule
-from visionkit.train.data.dataset import Dataset
+from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.labels import check_labels
 from visionkit.train.loop import state
 from visionkit.train.loop.automatic import loss_and_metrics
@@ -34,11 +34,11 @@ def check(model: Any, directory: Any, callbacks: Any, *, restore_best: bool, ten
                 raise ArgumentError(f"fit: expected a directory with {argument}=True, got None")
 
 
-def loss_and_metrics_of(model: keras.Model, data: Source, loss: Any, metrics: Any) -> tuple[Any, Any]:
-    """The loss and the metrics, those given or those that fit."""
+def loss_and_metrics_of(model: keras.Model, first: Batch, loss: Any, metrics: Any) -> tuple[Any, Any]:
+    """The loss and the metrics, those given or those that fit a first batch."""
     if loss != "auto":
         return loss, None if isinstance(metrics, str) and metrics == "auto" else metrics
-    x, y, *_ = (*data.batch(0, 0), None)
+    x, y, *_ = (*first, None)
     loss, found = loss_and_metrics(model, x, y)
     return loss, found if isinstance(metrics, str) and metrics == "auto" else metrics
 

@@ -8,6 +8,7 @@ import keras
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, NonFiniteError
+from visionkit.train._input import check_input
 from visionkit.train.loop import arguments, state
 from visionkit.train.loop.arguments import Rate
 from visionkit.train.loop.callbacks import Memory
@@ -105,14 +106,16 @@ def fit(
     data = source("train", train, batch_size=batch_size, shuffle=True)
     checked = None if validation is None else source("validation", validation, batch_size=batch_size, shuffle=False)
     arguments.check(model, directory, callbacks, restore_best=restore_best, tensorboard=tensorboard)
+    first = data.batch(0, 0)
     for argument, given in (("train", data), ("validation", checked)):
         if given is not None:
+            check_input(f"fit: {argument}", model, first[0] if given is data else given.batch(0, 0)[0])
             arguments.check_labels_of(model, argument, given)
     weights = arguments.class_weights(data, class_weight)
     monitor, direction = arguments.monitored(monitor, mode, validated=checked is not None)
     where = of(model)
     with where.scope():
-        loss, metrics = arguments.loss_and_metrics_of(model, data, loss, metrics)
+        loss, metrics = arguments.loss_and_metrics_of(model, first, loss, metrics)
         optimizer = arguments.new_optimizer(optimizer, ema=ema, clip=clip)
     if schedule is not None:
         apply(optimizer, schedule, steps_per_epoch=len(data), epochs=epochs)

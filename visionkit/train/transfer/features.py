@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
+from visionkit.train._input import check_input
 from visionkit.train.data.dataset import Dataset
 from visionkit.train.evaluation.outputs import dataset_of
 from visionkit.train.transfer.cache import Cache, key_of
@@ -116,11 +117,7 @@ def _computed(base: keras.Model, data: Dataset, kept: Cache | None, verbose: int
 def _rows(base: keras.Model, x: NDArray[Any], numbers: NDArray[np.int64], data: Dataset) -> NDArray[np.float32]:
     """The features of some samples, checked."""
     where = "extract_features"
-    wanted = getattr(base, "input_shape", None)
-    if isinstance(wanted, tuple) and not _fits(wanted, x.shape):
-        raise ModelError(
-            f"{where}: expected samples {wanted[1:]} for {base.name}, got {x.shape[1:]}; make the data with that size"
-        )
+    check_input(where, base, x)
     found = base.predict(x, batch_size=data.batch_size, verbose=0)
     if isinstance(found, list | tuple | dict):
         raise ModelError(f"{where}: expected a model with one output, got {len(found)} outputs")
@@ -129,10 +126,6 @@ def _rows(base: keras.Model, x: NDArray[Any], numbers: NDArray[np.int64], data: 
     if wrong.any():
         raise ModelError(f"{where}: expected finite features, got others for sample {numbers[wrong.argmax()]}")
     return rows
-
-
-def _fits(wanted: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
-    return len(wanted) == len(shape) and all(one in (None, got) for one, got in zip(wanted, shape, strict=True))
 
 
 def _labels(data: Dataset) -> NDArray[Any] | None:
