@@ -74,7 +74,8 @@ def source(argument: str, data: Any, *, batch_size: int, shuffle: bool) -> Sourc
     if isinstance(data, tuple) and 2 <= len(data) <= 3 and all(hasattr(part, "shape") for part in data):
         x, y, *weight = map(np.asarray, data)
         return from_arrays(x, y, sample_weight=weight[0] if weight else None, batch_size=batch_size, shuffle=shuffle)
-    if hasattr(data, "__iter__") and hasattr(data, "__len__") and not isinstance(data, list | dict | str | np.ndarray):
+    batches = hasattr(data, "__iter__") and hasattr(data, "__len__")
+    if isinstance(data, keras.utils.PyDataset) or (batches and not isinstance(data, list | dict | str | np.ndarray)):
         return Foreign(data)
     raise ArgumentError(
         f"fit: expected {argument} to be data of from_arrays, from_directory or from_tfrecords, a pair of arrays "
