@@ -8,6 +8,7 @@ import numpy as np
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
+from visionkit._extras import require
 from visionkit.train._schedule import Schedule
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.labels import check_labels
@@ -32,6 +33,8 @@ def check(model: Any, directory: Any, callbacks: Any, *, restore_best: bool, ten
         for argument, value in (("restore_best", restore_best), ("tensorboard", tensorboard)):
             if value:
                 raise ArgumentError(f"fit: expected a directory with {argument}=True, got None")
+    if tensorboard:
+        require("tensorboard", extra="tensorboard", what="fit with tensorboard=True")
 
 
 def loss_and_metrics_of(model: keras.Model, first: Batch, loss: Any, metrics: Any) -> tuple[Any, Any]:

@@ -83,7 +83,7 @@ def fit(
         resume: whether to go on with a run that is there already; without, that is an error.
         save_every: seconds between two snapshots inside an epoch. There is one at the end of each epoch, too, unless
             epochs are so short that saving would take more than 3 % of the time.
-        tensorboard: write curves, graph and histograms for TensorBoard into the folder.
+        tensorboard: write curves, graph and histograms for TensorBoard into the folder. Needs the extra tensorboard.
         verbose: 0 silent, 1 progress bars, 2 a line an epoch; "auto" is 1 on a terminal, else 2.
 
     Returns:
@@ -94,6 +94,7 @@ def fit(
         ModelError: the run in the folder has another model, other data or other settings; the message says which.
         NonFiniteError: the loss or a weight became infinite or not a number. The model has its last good weights.
         FileError: the folder cannot be written, or a file in it is damaged.
+        MissingExtraError: ``tensorboard=True`` where it is not installed.
 
     >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
