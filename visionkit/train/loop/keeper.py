@@ -83,6 +83,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._memory = Memory(self._others)
         self._began = self._saved = time.monotonic()
+        self._random = self._start.random if self._start else state.read_random()
         if self._start:
             self._memory.write(self._start.callbacks, self._start.extra)
         else:
@@ -93,9 +94,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             self._put(self.model.metrics_variables, self._start.metrics, what="the metrics")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._start:
-            state.write_random(self._start.random)  # not before: PyTorch draws a number when the batches begin
-        self._start = None
+        if self._random:
+            state.write_random(self._random)  # not before: PyTorch draws a number when the batches begin
+        self._random, self._start = [], None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.batch += 1
