@@ -94,7 +94,7 @@ def labels_of(where: str, data: Dataset, classes: int) -> Integers:
         if len(data.batch(0, 0)) < 2:
             raise ArgumentError(f"{where}: expected data with labels, got samples alone; give (x, y)")
         rows = np.concatenate([batch[1] for batch in data.batches(0)])
-        rows = rows[np.argsort(np.concatenate([data.numbers(0, index) for index in range(len(data))]))]
+        rows = rows[np.argsort(data.order(0))]
         found = _classes_of_rows(where, rows)
     wrong = np.flatnonzero((found < 0) | (found >= classes))
     if len(wrong):
@@ -201,8 +201,7 @@ def _outputs(
         return found
     if len(found) < data.samples:
         raise ModelError(f"{where}: expected an output for each of {data.samples} samples, got {describe(found)}")
-    order = np.concatenate([data.numbers(epoch, index) for index in range(len(data))])
-    return np.asarray(found)[np.argsort(order)]
+    return np.asarray(found)[np.argsort(data.order(epoch))]
 
 
 def _told(where: str, model: keras.Model) -> bool | None:

@@ -105,7 +105,7 @@ def without_schedule(
     rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     plain = type(optimizer).from_config({**optimizer.get_config(), "learning_rate": rate})
     plain.build(model.trainable_variables)
-    values = [where.get(variable) for variable in optimizer.variables]
+    values = state.read(optimizer.variables, where)
     state.write(
         [v for v in plain.variables if v is not plain.learning_rate], values, where, what="the optimizer differs"
     )

@@ -135,7 +135,6 @@ def _labels(data: Dataset) -> NDArray[Any] | None:
     if len(data.batch(0, 0)) < 2:
         return None
     rows = np.concatenate([batch[1] for batch in data.batches()])
-    order = np.concatenate([data.numbers(0, index) for index in range(len(data))])
     labels = np.empty_like(rows)
-    labels[order] = rows
+    labels[data.order(0)[: len(rows)]] = rows
     return labels
