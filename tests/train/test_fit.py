@@ -29,10 +29,10 @@ def test_the_weights_are_those_of_keras_own_fit():
     assert run.best.monitor == "val_loss"
 
 
-def test_class_weights_are_those_of_keras():
+@pytest.mark.parametrize("weights", [{0: 1.0, 1: 3.0, 2: 0.5}, {0: 2.0, 2: 0.5}, {1: 3.0}])
+def test_class_weights_are_those_of_keras(weights):
     x, y = blobs(64)
     ours, theirs = small_model(), small_model()
-    weights = {0: 1.0, 1: 3.0, 2: 0.5}
     fit(ours, from_arrays(x, y, shuffle=False), epochs=2, optimizer="sgd", class_weight=weights, verbose=0)
     theirs.compile("sgd", SPARSE)
     theirs.fit(x, y, epochs=2, shuffle=False, class_weight=weights, verbose=0)

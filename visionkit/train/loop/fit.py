@@ -68,7 +68,8 @@ def fit(
         metrics: a list, of Keras; "auto" chooses with the loss.
         schedule: of the learning rate: ``cosine(...)`` and its kin, any function of the epoch, or one of Keras.
         batch_size: where ``train`` or ``validation`` are arrays.
-        class_weight: label -> how much a sample of it counts; "balanced" for classes that count the same.
+        class_weight: label -> how much a sample of it counts, 1 for those left out; "balanced" for classes that count
+            the same.
         precision: "bfloat16" or "float16" to compute in 16 bits, the weights staying in 32.
         ema: the momentum of an exponential moving average of the weights, such as 0.999. Validation, the best weights
             and the trained model then have the average.

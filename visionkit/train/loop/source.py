@@ -84,16 +84,15 @@ def source(argument: str, data: Any, *, batch_size: int, shuffle: bool) -> Sourc
 
 
 def weighting(weights: Weights | None) -> Callable[[Batch], Batch]:
-    """A function that weighs the samples of a batch by their classes."""
+    """A function that weighs the samples of a batch by their classes; one that is not named counts 1, as in Keras."""
     if weights is None:
         return lambda batch: batch
-    table = np.zeros(max(weights) + 1, np.float32)
-    table[list(weights)] = list(weights.values())
 
     def weighted(batch: Batch) -> Batch:
         x, y, *weight = batch
         labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(int)
-        by_class = table[labels]
+        found, places = np.unique(labels, return_inverse=True)
+        by_class = np.array([weights.get(int(label), 1.0) for label in found], np.float32)[places]
         return x, y, by_class * weight[0] if weight else by_class
 
     return weighted
