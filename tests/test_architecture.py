@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "visionkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
-PARTS = ("blocks", "models", "preprocess", "reader", "train")
+PARTS = ("blocks", "explain", "models", "preprocess", "reader", "train")
 
 every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
 
@@ -26,9 +26,10 @@ ARROWS = {
     "blocks": {"_errors", "_checks"},
     "models": {"_errors", "_checks", "_extras", "_table", "blocks"},
     "train": {"_errors", "_checks", "_extras", "_files", "_table", "__init__", "preprocess"},  # the version
+    "explain": {"_errors", "_checks", "_extras", "_files", "preprocess"},
     "reader": {"_errors", "_extras", "preprocess", "models"},
     "_demo": {"preprocess", "reader"},
-    "cli": {"_errors", "_table", "__init__", "_demo", "_launch", "preprocess", "models", "reader", "train"},
+    "cli": {"_errors", "_table", "__init__", "_demo", "_launch", "preprocess", "explain", "models", "reader", "train"},
     "__main__": {"cli"},
 }
 
@@ -39,6 +40,7 @@ AT_ONCE = {
     "_demo": {"numpy", "cv2"},
     "blocks": {"keras"},
     "models": {"h5py", "keras", "numpy"},
+    "explain": {"cv2", "keras", "numpy"},
     "train": {"cv2", "keras", "numpy"},
 }
 HEAVY = {"keras", "tensorflow", "torch", "jax"}
@@ -114,6 +116,12 @@ def test_only_data_and_strategies_of_training_know_tensorflow():
     knowing = {path for path in (PACKAGE / "train").rglob("*.py") if "tensorflow" in others(imported(tree_of(path)))}
     assert knowing
     assert {path.parent for path in knowing} <= rooms
+
+
+def test_only_engines_of_explanation_know_a_backend():
+    heavy = HEAVY - {"keras"}
+    knowing = {path for path in (PACKAGE / "explain").rglob("*.py") if heavy & others(imported(tree_of(path)))}
+    assert {path.parent for path in knowing} == {PACKAGE / "explain" / "probe" / "engines"}
 
 
 @every_file

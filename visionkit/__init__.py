@@ -1,4 +1,4 @@
-"""Convolutional vision on Keras 3: blocks, models, preprocessing, and a reader of handwriting.
+"""Convolutional vision on Keras 3: blocks, models, training, explanation, preprocessing, and a reader of handwriting.
 
 Importing this package loads neither Keras nor OpenCV; each of its parts loads on first use.
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from visionkit import blocks as blocks
+    from visionkit import explain as explain
     from visionkit import models as models
     from visionkit import preprocess as preprocess
     from visionkit import reader as reader
@@ -45,13 +46,14 @@ __all__ = [
     "VisionkitError",
     "__version__",
     "blocks",
+    "explain",
     "models",
     "preprocess",
     "reader",
     "train",
 ]
 
-_PARTS = ("blocks", "models", "preprocess", "reader", "train")
+_PARTS = ("blocks", "explain", "models", "preprocess", "reader", "train")
 
 
 def __getattr__(name: str) -> "ModuleType":

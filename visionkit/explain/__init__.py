@@ -1,0 +1,1 @@
+"""What a Keras model looks at: any model, on any backend of Keras."""

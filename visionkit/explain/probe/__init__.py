@@ -1,0 +1,1 @@
+"""The only place that hooks a layer or takes a gradient."""

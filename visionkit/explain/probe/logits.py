@@ -1,0 +1,50 @@
+"""The scores before the last softmax or sigmoid, wherever in the model that is."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+from visionkit.explain.probe.layers import Place
+from visionkit.explain.probe.swap import Swap
+
+_NAMES = ("softmax", "sigmoid", "log_softmax")
+_FUNCTIONS = tuple(getattr(keras.activations, name) for name in _NAMES)
+_MODULES = (keras.ops, keras.ops.nn, keras.activations)
+
+
+class Activated:
+    """Remembers what went into each softmax and sigmoid of a pass, and what came out.
+
+    A saturated softmax has no gradient, and the peers that replace the last layer's activation miss one that is a layer
+    of its own or sits inside a block. Here all are watched, and the one that made an output is known by its tensor.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Any, Any, str]] = []
+
+    def swaps(self, among: Iterable[Place]) -> list[Swap]:
+        """What watches the layers of a model, and the functions that a layer of one's own may call."""
+        found = [Swap(module, name, self._watch(name)) for module in _MODULES for name in _NAMES]
+        for _, layer in among:
+            activation = vars(layer).get("activation")
+            if any(activation is function for function in _FUNCTIONS):
+                found.append(Swap(layer, "activation", self._watch(activation.__name__)))
+            elif type(layer).__name__.lower() in ("softmax", "sigmoid", "logsoftmax"):
+                found.append(Swap(layer, "call", self._watch(type(layer).__name__.lower())))
+        return found
+
+    def before(self, output: Any) -> tuple[Any, str]:
+        """The tensor before the activation that made an output, and its name; else the output itself and "linear"."""
+        for given, made, name in self._seen:
+            if made is output:
+                return given, name
+        return output, "linear"
+
+    def _watch(self, name: str) -> Any:
+        def around(original: Any, *args: Any, **kwargs: Any) -> Any:
+            made = original(*args, **kwargs)
+            self._seen.append((next(iter((*args, *kwargs.values()))), made, name))
+            return made
+
+        return around

@@ -1,0 +1,263 @@
+"""A model, images, layers and a target: everything that a method of explanation asks of a network."""
+
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from visionkit._checks import positive
+from visionkit._errors import ArgumentError, ModelError, describe, one_of
+from visionkit.explain.probe.cache import kept
+from visionkit.explain.probe.engines import engine
+from visionkit.explain.probe.inputs import Array, Inputs, batches, not_called, padded
+from visionkit.explain.probe.layers import check_model, find, places
+from visionkit.explain.probe.survey import Call, Survey, survey
+from visionkit.explain.probe.target import Target
+from visionkit.explain.probe.view import Seen, Tap, View
+
+Floats = NDArray[np.float32]
+# view, inputs of the model, classes, further arrays -> a structure of tensors
+Program = Callable[..., Any]
+
+
+class Probe:
+    """A model and images, to run programs on.
+
+    Args:
+        where: the function that asks, for messages.
+        model: any ``keras.Model``. It is afterwards as it was, and stays so for other threads meanwhile.
+        images: (N, H, W, C) as the model takes them; a list or dict of arrays for several inputs, of which the first
+            (N, H, W, C) is the picture.
+        layer: what to watch: a layer, its name or path, ``"name:1"`` for the second call of a shared one, a list of
+            these; None for nothing.
+        target: None for the predicted class, a class, an array of N classes, or a function of the outputs, with
+            softmax and sigmoid removed, that gives one score for each image.
+        output: which output has the classes, by name or number, of a model with several.
+        batch_size: how many images go through the model at once.
+
+    Raises:
+        ModelError, ArgumentError: what does not fit, before anything is computed.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        model: keras.Model,
+        images: Any,
+        *,
+        layer: Any = None,
+        target: Any = None,
+        output: int | str | None = None,
+        batch_size: int = 32,
+    ) -> None:
+        check_model(where, model)
+        self.where = where
+        self.model = model
+        self.inputs = Inputs(where, model, images)
+        self._among = places(model)
+        self._kept = kept(model, self._among)
+        self._batch = self.inputs.fixed_batch or positive(where, "batch_size", batch_size)
+        self.survey: Survey = self._kept.get(("survey", self._shapes()), self._survey)
+        self.taps = self._taps(layer)
+        self.target = self._target(target, output)
+        self.index = self._index(target)
+
+    def run(self, program: Program, *more: Array, fixed: Sequence[Array] = (), images: Array | None = None) -> Any:
+        """Run a program on all images, compiled the first time.
+
+        Args:
+            program: a function of the module it is in, or the same object each time: it is what is looked up. Takes a
+                View, the inputs of a batch, its classes, then ``more`` and ``fixed``.
+            more: arrays of N entries, cut into the same batches.
+            fixed: arrays that are not cut.
+            images: other pictures in place of those given, in equal number.
+
+        Returns:
+            What the program returns, in numpy, the batches put together.
+        """
+        arrays = list(self.inputs.arrays)
+        if images is not None:
+            arrays[self.inputs.image] = np.ascontiguousarray(images, dtype=np.float32)
+        cut = [*arrays, self.index, *more]
+        whole = [np.asarray(one) for one in fixed]
+        pads = engine().PADS or self.inputs.fixed_batch is not None
+        size = self._batch if self.inputs.fixed_batch is not None else min(self._batch, len(cut[0]))
+        compiled = self._kept.get(self._key(program, cut, whole), lambda: self._compiled(program, cut, whole))
+        parts = []
+        for batch in batches(len(cut[0]), size):
+            given = [padded(one[batch], size) if pads else one[batch] for one in cut]
+            made = keras.tree.map_structure(keras.ops.convert_to_numpy, compiled(given, whole))
+            real = batch.stop - batch.start
+            parts.append(keras.tree.map_structure(lambda one, real=real: one[:real], made) if pads else made)
+        return keras.tree.map_structure(lambda *some: np.concatenate(some), *parts)
+
+    def scores(self, images: Array | None = None) -> tuple[Floats, Floats, NDArray[np.int32]]:
+        """Scores before softmax and sigmoid, after it, and the classes they are of, each (N,).
+
+        Raises:
+            ModelError: they are not finite.
+        """
+        scores, probabilities, classes = self.run(_scores, images=images)
+        self.check_finite(scores)
+        return scores, probabilities, classes
+
+    def settle(self) -> None:
+        """Let the target be the class that is predicted for these images, also when other images are shown."""
+        if self.target.function is None:
+            self.index = self.scores()[2]
+
+    def check_finite(self, values: Array) -> None:
+        """Make sure that what the model gave is numbers.
+
+        Raises:
+            ModelError: it is not; the message names a weight, where one is to blame, or an image.
+        """
+        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if not bad.any():
+            return
+        for weight in self.model.weights:
+            if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+                raise ModelError(
+                    f"{self.where}: the weight {weight.path!r} of the model {self.model.name!r} holds values that are "
+                    "infinite or no number; train it again, or load other weights"
+                )
+        raise ModelError(
+            f"{self.where}: the model {self.model.name!r} gives values that are infinite or no number for image "
+            f"{int(np.argmax(bad))}; are its pixels in the range that the model takes?"
+        )
+
+    def _survey(self) -> Survey:
+        first = [one[: self.inputs.fixed_batch or 1] for one in self.inputs.arrays]
+        first = [padded(one, self.inputs.fixed_batch or 1) for one in first]
+        try:
+            if not self.model.built:
+                self.model(self.inputs.packed(_tensors(first)), training=False)
+            call = _caller(self.model, self.inputs)
+            return survey(self.model, self._among, lambda: call(_tensors(first)))
+        except Exception as error:  # whatever a framework or a layer of one's own raises
+            raise not_called(self.where, self.model, first, error) from error
+
+    def _taps(self, layer: Any) -> list[Tap]:
+        if layer is None:
+            return []
+        wanted = list(layer) if isinstance(layer, list | tuple) else [layer]
+        if not wanted:
+            raise ArgumentError(f"{self.where}: expected layer to name at least one, got none")
+        return [call.tap for one in wanted for call in self._calls(one)]
+
+    def _calls(self, wanted: Any) -> list[Call]:
+        """The calls that are meant: all of a shared layer, unless each belongs to a picture of its own."""
+        number = None
+        if isinstance(wanted, str) and ":" in wanted and wanted.rpartition(":")[2].isdigit():
+            wanted, _, end = wanted.rpartition(":")
+            number = int(end)
+        layer = find(self.where, self.model, wanted).layer
+        calls = self.survey.of(layer)
+        if not calls:
+            raise ArgumentError(f"{self.where}: the layer {layer.name!r} is not used when the model is called")
+        if number is not None and number >= len(calls):
+            raise ArgumentError(
+                f"{self.where}: the layer {layer.name!r} is called {len(calls)} times, got call {number}"
+            )
+        if any(call.shape is None for call in calls):
+            raise ArgumentError(f"{self.where}: expected a layer with one output, got {layer.name!r} with several")
+        if number is not None:
+            return [calls[number]]
+        return calls[:1] if len(calls) == self.inputs.pictures else calls
+
+    def last_layer(self) -> list[Tap]:
+        """The last layer with spatial output; of one that each picture goes through, its call with the first."""
+        call = self.survey.last(self.where)
+        calls = self.survey.of(call.tap.place.layer)
+        return [calls[0].tap if len(calls) == self.inputs.pictures else call.tap]
+
+    def _target(self, target: Any, output: int | str | None) -> Target:
+        function = target if callable(target) else None
+        names = self.survey.names
+        count = len(self.survey.outputs)
+        if output is None:
+            if function is None and count > 1:
+                known = f" ({', '.join(map(repr, names))})" if names else ""
+                raise ArgumentError(
+                    f"{self.where}: the model {self.model.name!r} has {count} outputs{known}; say which with output=, "
+                    "or give a function of them as target"
+                )
+            return Target(0, function)
+        if function is not None:
+            raise ArgumentError(f"{self.where}: expected output or a function as target, got both")
+        if isinstance(output, str):
+            if output not in names:
+                raise one_of(self.where, "output", output, names)
+            return Target(names.index(output))
+        if not 0 <= positive(self.where, "output", output, least=0) < count:
+            raise ArgumentError(f"{self.where}: expected output to be less than {count}, got {output}")
+        return Target(output)
+
+    def _index(self, target: Any) -> NDArray[np.int32]:
+        """The class of each image; -1 for the predicted one."""
+        count = self.inputs.count
+        if target is None or callable(target):
+            return np.full(count, -1, np.int32)
+        index = np.asarray(keras.ops.convert_to_numpy(target) if keras.ops.is_tensor(target) else target)
+        if index.dtype.kind not in "iu" or index.shape not in ((), (count,)):
+            raise ArgumentError(
+                f"{self.where}: expected target to be a class, an array of {count} classes, a function, or None, "
+                f"got {describe(target)}"
+            )
+        made = self.survey.outputs[self.target.output]
+        units = made.shape[-1] if len(made.shape) > 1 else 1
+        classes = 2 if units == 1 and made.activation == "sigmoid" else units
+        if index.size and not 0 <= index.min() <= index.max() < classes:
+            wrong = int(index.min() if index.min() < 0 else index.max())
+            raise ArgumentError(
+                f"{self.where}: expected target to be a class from 0 to {classes - 1} of the model "
+                f"{self.model.name!r}, got {wrong}"
+            )
+        return np.broadcast_to(index, count).astype(np.int32)
+
+    def _shapes(self) -> Hashable:
+        """What one graph depends on."""
+        shapes = tuple((one.shape[1:], str(one.dtype)) for one in self.inputs.arrays)
+        return shapes, self.inputs.structure(), self.inputs.pictures
+
+    def _key(self, program: Program, cut: Sequence[Array], whole: Sequence[Array]) -> Hashable:
+        taps = tuple((id(tap.place.layer), tap.call) for tap in self.taps)
+        arrays = tuple((one.shape[1:], str(one.dtype)) for one in cut), tuple((o.shape, str(o.dtype)) for o in whole)
+        return program, taps, self.target, arrays, self._shapes()
+
+    def _compiled(self, program: Program, cut: Sequence[Array], whole: Sequence[Array]) -> Any:
+        number = len(self.inputs.arrays)
+        view = View(self._among, self.taps, self.target, _caller(self.model, self.inputs), self.inputs.image)
+
+        def run(batched: list[Any], others: list[Any]) -> Any:
+            return program(view, batched[:number], batched[number], *batched[number + 1 :], *others)
+
+        batch = self.inputs.fixed_batch
+        specs = (
+            [((batch, *one.shape[1:]), one.dtype) for one in cut],
+            [(one.shape, one.dtype) for one in whole],
+        )
+        return engine().compiled(run, self.model, specs)
+
+
+def _scores(view: View, inputs: list[Any], index: Any) -> tuple[Any, Any, Any]:
+    seen: Seen = view.look(inputs, index)
+    return seen.scores, seen.probabilities, seen.classes
+
+
+def _tensors(arrays: Sequence[Array]) -> list[Any]:
+    return [keras.ops.convert_to_tensor(one) for one in arrays]
+
+
+def _caller(model: keras.Model, inputs: Inputs) -> Callable[[list[Any]], Any]:
+    """What calls the model without keeping it alive: it is kept under the model."""
+    weak, packed = weakref.ref(model), inputs.packed
+
+    def call(flat: list[Any]) -> Any:
+        alive: Any = weak()
+        return alive(packed(flat), training=False)
+
+    return call
