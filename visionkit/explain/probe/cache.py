@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from visionkit.explain.probe.layers import Place
+from visionkit.explain.probe.swap import originals
 
 _MOST = 64  # of one model; a function as target, made anew for each call, would else fill the memory
 _lock = threading.RLock()
@@ -37,12 +38,15 @@ _models: "weakref.WeakKeyDictionary[keras.Model, Kept]" = weakref.WeakKeyDiction
 
 def kept(model: keras.Model, among: Sequence[Place]) -> Kept:
     """What is kept of a model; nothing where its layers, activations or precision are no longer what they were."""
-    state = tuple(
-        (id(place.layer), id(vars(place.layer).get("activation")), str(getattr(place.layer, "dtype_policy", "")))
-        for place in among
-    )
+    with originals():
+        state = tuple((id(layer), id(vars(layer).get("activation")), _precision(layer)) for _, layer in among)
     with _lock:
         found = _models.get(model)
         if found is None or found.state != state:
             found = _models[model] = Kept(state)
         return found
+
+
+def _precision(layer: Any) -> str | None:
+    policy = getattr(layer, "dtype_policy", None)
+    return None if policy is None else policy.name

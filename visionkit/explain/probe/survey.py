@@ -91,7 +91,7 @@ def survey(model: keras.Model, among: Sequence[Place], call: Callable[[], Any]) 
         return Swap(place.layer, call_name(place.layer), around)
 
     def look() -> Survey:
-        with swapped([*activated.swaps(among), *map(hook, among)]):
+        with swapped(lambda: [*activated.swaps(among), *map(hook, among)]):
             outputs = call()
         flat = keras.tree.flatten(outputs)
         before = [activated.before(one) for one in flat]

@@ -26,17 +26,26 @@ class Swap(NamedTuple):
 
 
 @contextmanager
-def swapped(swaps: Sequence[Swap]) -> Iterator[None]:
+def originals() -> Iterator[None]:
+    """See every attribute as it is: no other thread swaps meanwhile."""
+    with _lock:
+        yield
+
+
+@contextmanager
+def swapped(swaps: Callable[[], Sequence[Swap]]) -> Iterator[None]:
     """Let functions stand in for attributes; calls from other threads go on to the originals.
+
+    The swaps are made when no other thread has swapped anything: what they look at are the originals.
 
     Attributes are set past ``__setattr__``, in which Keras would track them, and what was not there before is deleted
     afterwards: a bound method is an attribute of the class, and must not become one of the instance.
     """
     thread = threading.get_ident()
     before: list[tuple[Any, str, Any]] = []
-    with _lock:
+    with originals():
         try:
-            for owner, name, around in swaps:
+            for owner, name, around in swaps():
                 before.append((owner, name, vars(owner).get(name, _NOTHING)))
                 _set(owner, name, _guarded(getattr(owner, name), around, thread))
             yield

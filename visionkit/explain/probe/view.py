@@ -140,10 +140,12 @@ class View:
 
         activated = Activated()
         tapped = {id(one.place.layer): one.place.layer for one in self._taps}
-        swaps = [*activated.swaps(self._among), *map(hook, tapped.values())]
         relus = Guided()
-        if guided:
-            swaps += relus.swaps(self._among)
+
+        def swaps() -> list[Swap]:
+            inner = [*activated.swaps(self._among), *(relus.swaps(self._among) if guided else ())]
+            return [*inner, *map(hook, tapped.values())]
+
         outputs = None
         with swapped(swaps), suppress(_Reached):
             outputs = self._call(inputs)
