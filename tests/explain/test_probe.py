@@ -414,3 +414,24 @@ def test_a_model_of_a_fixed_number_of_images():
     found = Probe("test", model, x, layer="conv").run(_only_maps)[0]
     np.testing.assert_allclose(found[:4], ops.convert_to_numpy(model.layers[0](x[:4])), atol=1e-5)
     assert found.shape == (6, 6, 6, 2)
+
+
+def _small_vgg():
+    stack = [layers.Conv2D(4, 3, activation="relu", name="conv1"), layers.Conv2D(6, 3, name="conv2")]
+    inner = keras.Model(image := keras.Input((16, 16, 3)), stack[1](stack[0](image)), name="backbone")
+    outer = keras.Input((16, 16, 3))
+    return keras.Model(outer, layers.Dense(3)(layers.Flatten()(inner(outer))))
+
+
+def test_maps_of_images_larger_than_the_model_says():
+    model = _small_vgg()
+    x = pictures(2, size=20)
+    before = inside(model)
+    one = Probe("test", model, x, layer="conv2", any_size=True)
+    found = one.run(_only_maps)[0]
+    conv1, conv2 = (find("test", model, name).layer for name in ("conv1", "conv2"))
+    np.testing.assert_allclose(found, ops.convert_to_numpy(conv2(conv1(x))), atol=1e-5)
+    assert found.shape == (2, 16, 16, 6)
+    assert inside(model) == before
+    with pytest.raises(vk.ArgumentError, match="is not used"):
+        Probe("test", model, x, layer=model.layers[-1], any_size=True)

@@ -19,6 +19,7 @@ class Inputs:
         where: who asks, for messages.
         model: the model.
         given: images (N, H, W, C), or a list or dict of arrays where the model has several inputs.
+        any_size: whether the images may have another height and width than the model says.
 
     Attributes:
         arrays: one for each input, images float32.
@@ -28,11 +29,13 @@ class Inputs:
         ArgumentError: what the model does not take, or numbers that are not finite.
     """
 
-    def __init__(self, where: str, model: keras.Model, given: Any) -> None:
+    def __init__(self, where: str, model: keras.Model, given: Any, *, any_size: bool = False) -> None:
         self._structure = given if isinstance(given, list | tuple | dict) else None
         flat = [given] if self._structure is None else keras.tree.flatten(given)
         self.arrays = [_array(where, one) for one in flat]
         wanted = _wanted(model, given)
+        if wanted is not None and any_size:
+            wanted = [(one[0], None, None, *one[3:]) if len(one) == 4 else one for one in wanted]
         if wanted is not None and len(wanted) != len(flat):
             raise ArgumentError(
                 f"{where}: expected {_count(len(wanted))} for the model {model.name!r}, got {_count(len(flat))}"

@@ -15,6 +15,7 @@ from visionkit.explain.probe.engines import engine
 from visionkit.explain.probe.inputs import Array, Inputs, batches, not_called, padded
 from visionkit.explain.probe.layers import check_model, find, places
 from visionkit.explain.probe.survey import Call, Survey, survey
+from visionkit.explain.probe.swap import Swap, swapped
 from visionkit.explain.probe.target import Target
 from visionkit.explain.probe.view import Seen, Tap, View
 
@@ -37,6 +38,8 @@ class Probe:
             softmax and sigmoid removed, that gives one score for each image.
         output: which output has the classes, by name or number, of a model with several.
         batch_size: how many images go through the model at once.
+        any_size: whether the images may have another height and width than the model says, as convolutions do not mind.
+            What comes after the last layer that can take them is then not looked at, the outputs least of all.
 
     Raises:
         ModelError, ArgumentError: what does not fit, before anything is computed.
@@ -52,11 +55,13 @@ class Probe:
         target: Any = None,
         output: int | str | None = None,
         batch_size: int = 32,
+        any_size: bool = False,
     ) -> None:
         check_model(where, model)
         self.where = where
         self.model = model
-        self.inputs = Inputs(where, model, images)
+        self.inputs = Inputs(where, model, images, any_size=any_size)
+        self._any_size = any_size
         self._among = places(model)
         self._kept = kept(model, self._among)
         self._batch = self.inputs.fixed_batch or positive(where, "batch_size", batch_size)
@@ -135,8 +140,8 @@ class Probe:
         try:
             if not self.model.built:
                 self.model(self.inputs.packed(_tensors(first)), training=False)
-            call = _caller(self.model, self.inputs)
-            return survey(self.model, self._among, lambda: call(_tensors(first)))
+            call = self._caller()
+            return survey(self.model, self._among, lambda: call(_tensors(first)), partial=self._any_size)
         except Exception as error:  # whatever a framework or a layer of one's own raises
             raise not_called(self.where, self.model, first, error) from error
 
@@ -221,7 +226,22 @@ class Probe:
     def _shapes(self) -> Hashable:
         """What one graph depends on."""
         shapes = tuple((one.shape[1:], str(one.dtype)) for one in self.inputs.arrays)
-        return shapes, self.inputs.structure(), self.inputs.pictures
+        return shapes, self.inputs.structure(), self.inputs.pictures, self._any_size
+
+    def _caller(self) -> Callable[[list[Any]], Any]:
+        """What calls the model without keeping it alive: it is kept under the model."""
+        weak, packed, any_size, among = weakref.ref(self.model), self.inputs.packed, self._any_size, self._among
+
+        def unchecked() -> list[Swap]:
+            models = [weak(), *(layer for _, layer in among if isinstance(layer, keras.Model))] if any_size else []
+            return [Swap(one, "_assert_input_compatibility", lambda original, *given: None) for one in models]
+
+        def call(flat: list[Any]) -> Any:
+            alive: Any = weak()
+            with swapped(unchecked):
+                return alive(packed(flat), training=False)
+
+        return call
 
     def _key(self, program: Program, cut: Sequence[Array], whole: Sequence[Array]) -> Hashable:
         taps = tuple((id(tap.place.layer), tap.call) for tap in self.taps)
@@ -230,7 +250,7 @@ class Probe:
 
     def _compiled(self, program: Program, cut: Sequence[Array], whole: Sequence[Array]) -> Any:
         number = len(self.inputs.arrays)
-        view = View(self._among, self.taps, self.target, _caller(self.model, self.inputs), self.inputs.image)
+        view = View(self._among, self.taps, self.target, self._caller(), self.inputs.image)
 
         def run(batched: list[Any], others: list[Any]) -> Any:
             return program(view, batched[:number], batched[number], *batched[number + 1 :], *others)
@@ -250,14 +270,3 @@ def _scores(view: View, inputs: list[Any], index: Any) -> tuple[Any, Any, Any]:
 
 def _tensors(arrays: Sequence[Array]) -> list[Any]:
     return [keras.ops.convert_to_tensor(one) for one in arrays]
-
-
-def _caller(model: keras.Model, inputs: Inputs) -> Callable[[list[Any]], Any]:
-    """What calls the model without keeping it alive: it is kept under the model."""
-    weak, packed = weakref.ref(model), inputs.packed
-
-    def call(flat: list[Any]) -> Any:
-        alive: Any = weak()
-        return alive(packed(flat), training=False)
-
-    return call

@@ -69,13 +69,14 @@ class Survey(NamedTuple):
         return found[-1]
 
 
-def survey(model: keras.Model, among: Sequence[Place], call: Callable[[], Any]) -> Survey:
+def survey(model: keras.Model, among: Sequence[Place], call: Callable[[], Any], *, partial: bool = False) -> Survey:
     """Watch one pass.
 
     Args:
         model: the model.
         among: its layers.
         call: the pass, with one image.
+        partial: whether a pass that fails is looked at as far as it came.
     """
     activated = Activated()
     calls = Counter[int]()
@@ -92,7 +93,12 @@ def survey(model: keras.Model, among: Sequence[Place], call: Callable[[], Any]) 
 
     def look() -> Survey:
         with swapped(lambda: [*activated.swaps(among), *map(hook, among)]):
-            outputs = call()
+            try:
+                outputs = call()
+            except Exception:  # whatever a framework or a layer of one's own raises
+                if not partial or not made:
+                    raise
+                outputs = []
         flat = keras.tree.flatten(outputs)
         before = [activated.before(one) for one in flat]
         # A segmentation's own output is spatial, too, and explains nothing.
