@@ -435,3 +435,22 @@ def test_maps_of_images_larger_than_the_model_says():
     assert inside(model) == before
     with pytest.raises(vk.ArgumentError, match="is not used"):
         Probe("test", model, x, layer=model.layers[-1], any_size=True)
+
+
+class Lazy(keras.Model):
+    """Makes its layers when it is built."""
+
+    def build(self, input_shape):
+        self.conv = layers.Conv2D(4, 3, name="conv")
+        self.conv.build(input_shape)
+        self.built = True
+
+    def call(self, x):
+        return ops.mean(self.conv(x), axis=(1, 2))
+
+
+@pytest.mark.parametrize("make", [Lazy, lambda: keras.Sequential([layers.Conv2D(4, 3, name="conv"), layers.Flatten()])])
+def test_a_model_that_was_never_called_is_built(make):
+    model = make()
+    found = Probe("test", model, IMAGES, layer="conv").run(_only_maps)[0]
+    np.testing.assert_allclose(found, ops.convert_to_numpy(find("test", model, "conv").layer(IMAGES)), atol=1e-5)

@@ -38,7 +38,8 @@ class Inputs:
             wanted = [(one[0], None, None, *one[3:]) if len(one) == 4 else one for one in wanted]
         if wanted is not None and len(wanted) != len(flat):
             raise ArgumentError(
-                f"{where}: expected {_count(len(wanted))} for the model {model.name!r}, got {_count(len(flat))}"
+                f"{where}: expected {_count(len(wanted))} for the model {model.name!r}, got {_count(len(flat))}; "
+                "make several images one array with np.stack"
             )
         for place, one in enumerate(self.arrays):
             _check(where, model, one, None if wanted is None else wanted[place])

@@ -1,5 +1,6 @@
 """A model, images, layers and a target: everything that a method of explanation asks of a network."""
 
+import functools
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -62,6 +63,8 @@ class Probe:
         self.model = model
         self.inputs = Inputs(where, model, images, any_size=any_size)
         self._any_size = any_size
+        if not model.built:  # some layers make others only then
+            self._try(lambda: model(self.inputs.packed(_tensors(self._first())), training=False))
         self._among = places(model)
         self._kept = kept(model, self._among)
         self._batch = self.inputs.fixed_batch or positive(where, "batch_size", batch_size)
@@ -135,15 +138,21 @@ class Probe:
         )
 
     def _survey(self) -> Survey:
-        first = [one[: self.inputs.fixed_batch or 1] for one in self.inputs.arrays]
-        first = [padded(one, self.inputs.fixed_batch or 1) for one in first]
+        call = self._caller()
+        look = functools.partial(call, _tensors(self._first()))
+        found: Survey = self._try(lambda: survey(self.model, self._among, look, partial=self._any_size))
+        return found
+
+    def _first(self) -> list[Array]:
+        """Of each input one image, or as many as the model insists on."""
+        number = self.inputs.fixed_batch or 1
+        return [padded(one[:number], number) for one in self.inputs.arrays]
+
+    def _try(self, call: Callable[[], Any]) -> Any:
         try:
-            if not self.model.built:
-                self.model(self.inputs.packed(_tensors(first)), training=False)
-            call = self._caller()
-            return survey(self.model, self._among, lambda: call(_tensors(first)), partial=self._any_size)
+            return call()
         except Exception as error:  # whatever a framework or a layer of one's own raises
-            raise not_called(self.where, self.model, first, error) from error
+            raise not_called(self.where, self.model, self._first(), error) from error
 
     def _taps(self, layer: Any) -> list[Tap]:
         if layer is None:
