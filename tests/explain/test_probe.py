@@ -454,3 +454,15 @@ def test_a_model_that_was_never_called_is_built(make):
     model = make()
     found = Probe("test", model, IMAGES, layer="conv").run(_only_maps)[0]
     np.testing.assert_allclose(found, ops.convert_to_numpy(find("test", model, "conv").layer(IMAGES)), atol=1e-5)
+
+
+def _of_second_unit(view, inputs, index):
+    return view.gradients(inputs, None, at="image", score=lambda seen: seen.maps[0][:, 1])[1][0]
+
+
+@pytest.mark.parametrize("activation", [None, "softmax", "sigmoid"])
+def test_what_is_derived_of_a_layer_is_before_its_softmax(activation):
+    model = _units(3, activation)
+    found = Probe("test", model, np.zeros((1, 4, 4, 1)), layer=model.layers[-1]).run(_of_second_unit)
+    kernel = ops.convert_to_numpy(model.layers[-1].kernel)
+    np.testing.assert_allclose(found.ravel(), kernel[:, 1], atol=1e-6)

@@ -102,7 +102,8 @@ class View:
 
         Args:
             inputs: the tensors, one for each input of the model.
-            index: int32 (N,), class of each image, -1 for the predicted one; None where only the maps are wanted.
+            index: int32 (N,), class of each image, -1 for the predicted one; None where only the maps are wanted, these
+                before a softmax or sigmoid that their layer ends with.
             at: what the gradients are taken at: the taps, or the picture.
             score: what is derived, from what the pass showed -> (N,); None for its scores.
             guided: whether negative gradients stop at each ReLU.
@@ -112,14 +113,22 @@ class View:
         """
 
         def total(tap: Callable[[int, Any], Any], given: list[Any]) -> tuple[Any, Seen]:
-            seen = self._pass(given, index, tap, guided=guided)
+            seen = self._pass(given, index, tap, guided=guided, before=index is None)
             wanted = seen.scores if score is None else score(seen)
             return ops.sum(ops.cast(wanted, "float32")) * _SCALE, seen
 
         seen, found = engine().gradients(total, inputs, self.image if at == "image" else None)
         return Seen(*seen), [ops.cast(gradient, "float32") / _SCALE for gradient in found]
 
-    def _pass(self, inputs: list[Any], index: Any, tap: Callable[[int, Any], Any], *, guided: bool = False) -> Seen:
+    def _pass(
+        self,
+        inputs: list[Any],
+        index: Any,
+        tap: Callable[[int, Any], Any],
+        *,
+        guided: bool = False,
+        before: bool = False,
+    ) -> Seen:
         """A pass in which each tapped output goes through ``tap``; without index only as far as the taps."""
         positions = {(id(one.place.layer), one.call): position for position, one in enumerate(self._taps)}
         calls = Counter[int]()
@@ -152,6 +161,7 @@ class View:
         if guided:
             relus.check()
         maps = [caught[position] for position in range(len(self._taps))]
+        maps = [activated.before(one)[0] for one in maps] if before else maps
         if outputs is None or index is None:
             return Seen(maps, (), (), ())
         return Seen(maps, *self._target.scores(outputs, activated, index))
