@@ -9,7 +9,7 @@ import visionkit as vk
 NAMES = {
     "visionkit": """
         ArgumentError BlurryImageError FileError ImageError MissingExtraError ModelError NonFiniteError
-        NothingFoundError VisionkitError __version__ blocks models preprocess reader train
+        NothingFoundError VisionkitError __version__ blocks explain models preprocess reader train
         """,
     "visionkit.preprocess": """
         BLUR_THRESHOLDS Otsu blur_score canny draw_boxes find_boxes gaussian_blur is_blurry otsu read resize sort_boxes
@@ -18,6 +18,11 @@ NAMES = {
     "visionkit.blocks": """
         Block BottleneckBlock ClassifierHead ConvBNAct DenseBlock DenseLayer DepthwiseConvBNAct DepthwiseSeparable
         DropPath InvertedResidual LocalResponseNorm Residual ResidualBlock SqueezeExcite Stage Transition XceptionBlock
+        """,
+    "visionkit.explain": """
+        Faithfulness Integrated Randomization activation_grid activations colorize deletion filter_grid filter_patterns
+        gradcam guided_backprop guided_gradcam input_x_gradient insertion integrated_gradients occlusion overlay panels
+        pointing_game randomization rise saliency save_activations smoothgrad
         """,
     "visionkit.models": """
         ModelOptions alexnet cifar_convnet compare create densenet121 densenet169 densenet201 efficientnet_b0

@@ -1,0 +1,1 @@
+"""Class activation maps: where on a picture a layer found what speaks for a class."""

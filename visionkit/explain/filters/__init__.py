@@ -1,0 +1,1 @@
+"""The patterns that the filters of a network respond to."""
