@@ -4,7 +4,8 @@ Each is three times convolution, batch normalisation, ReLU, then global average 
 
 >>> model, layer = FORMS["nested"]()
 >>> images = pictures(2)
->>> np.allclose(model(given("nested", images)), flat()[0](images), atol=1e-6), layer
+>>> found, expected = (one.predict(images, verbose=0) for one in (model, flat()[0]))
+>>> np.allclose(found, expected, atol=1e-6), layer
 (True, 'conv3')
 """
 

@@ -1,7 +1,5 @@
 """SmoothGrad, integrated gradients, occlusion and RISE, against arithmetic."""
 
-import warnings
-
 import cv2
 import keras
 import numpy as np
@@ -20,6 +18,9 @@ from visionkit.explain.attribution.rise import rise
 from visionkit.explain.attribution.smooth import smoothgrad
 from visionkit.explain.probe.probe import Probe
 
+pytestmark = pytest.mark.filterwarnings(  # of Keras on PyTorch, where pytest.warns shows it again
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
 IMAGES = pictures(3)
 TARGET = np.array([2, 0, 4])
 # few variants, in several rounds
@@ -88,13 +89,14 @@ def test_a_second_call_compiles_nothing():
 
 
 def test_a_model_for_a_fixed_number_of_images():
-    free = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, activation="silu"), layers.Flatten()])
-    free.layers[0].set_weights([RNG.uniform(size=(3, 3, 3, 2)), np.zeros(2)])
+    conv, pool = layers.Conv2D(2, 3, activation="silu"), layers.GlobalAveragePooling2D()
+    free = keras.Sequential([keras.Input((8, 8, 3)), conv, pool])
+    conv.set_weights([np.linspace(0, 1, 54).reshape(3, 3, 3, 2), np.zeros(2)])
     fixed = keras.Sequential([keras.Input(batch_shape=(4, 8, 8, 3)), *free.layers])
     x = pictures(6, size=8)
     for method, options in (QUICK | {occlusion: {"size": 3}}).items():
-        found = method(fixed, x, target=3, **options)
-        np.testing.assert_allclose(found, method(free, x, target=3, **options), atol=1e-4)
+        found = method(fixed, x, target=1, **options)
+        np.testing.assert_allclose(found, method(free, x, target=1, **options), atol=1e-4)
 
 
 def test_smoothgrad_without_noise_is_saliency(model):
@@ -165,9 +167,8 @@ def test_too_few_steps_are_warned_of():
     model.set_weights([np.ones((4, 1)), np.array([-3.0])])  # nothing until 3/4 of the way
     x = np.ones((2, 2, 2, 1), "float32")
     with pytest.warns(UserWarning, match="image 0: .* by 33%, and 1 more; give more steps than 3") as caught:
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Keras on PyTorch
         _, gap = integrated_gradients(model, x, steps=3, return_gap=True)
-    assert caught[0].filename == __file__
+    assert __file__ in {one.filename for one in caught}
     np.testing.assert_allclose(gap, 1 / 3, atol=1e-5)
     found, gap = integrated_gradients(model, x, steps=100, reduce="sum", normalize=False, return_gap=True)
     np.testing.assert_allclose(found, 0.25, atol=1e-6)
@@ -212,9 +213,8 @@ def test_occlusion_tells_what_speaks_against_a_class():
 @pytest.mark.parametrize("method", [occlusion, rise])
 def test_covering_a_picture_of_one_colour_by_it_finds_nothing(method, model):
     with pytest.warns(UserWarning, match=f"{method.__name__}: image 0: ") as caught:
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Keras on PyTorch
         found = method(model, np.full((1, 32, 32, 3), 0.3), target=0, **QUICK[method])
-    assert caught[0].filename == __file__
+    assert __file__ in {one.filename for one in caught}
     np.testing.assert_array_equal(found, 0)
 
 

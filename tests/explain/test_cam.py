@@ -19,6 +19,11 @@ RAW = {"normalize": False, "upsample": False, "evidence": "both"}
 OF_A_CLASS = [method for method in METHODS if method != "eigencam"]
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
 @cache
 def made(form):
     """A model, and the name of its last convolution; one for all tests, none of which changes it."""

@@ -16,6 +16,11 @@ from visionkit.explain.probe.layers import places
 IMAGES = pictures(4)
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
 def inside(model):
     """All attributes of all layers, by identity."""
     owners = {"": model} | {place.path: place.layer for place in places(model)}

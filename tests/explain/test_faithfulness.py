@@ -76,7 +76,7 @@ def test_noise_is_as_good_as_chance(measure, scene_network):
 
 
 def test_true_maps_are_far_from_chance(scene_network):
-    images = scenes(48, seed=3).images
+    images = scenes(32, seed=3).images
     heatmaps = gradcam(scene_network, images)
     come, go = insertion(scene_network, images, heatmaps), deletion(scene_network, images, heatmaps)
     assert come.scores.mean() >= come.random.mean() + 0.15

@@ -10,12 +10,17 @@ from keras import layers, ops
 
 import visionkit as vk
 from tests.explain.networks import calibrated, pictures
-from visionkit.explain.attribution.guided import guided_backprop
 from visionkit.explain.attribution.gradients import saliency
+from visionkit.explain.attribution.guided import guided_backprop
 from visionkit.explain.cam.gradcam import METHODS, gradcam
 
 IMAGES = pictures(4, size=16)
 RAW = {"normalize": False, "upsample": False, "evidence": "both", "method": "hirescam"}
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
 
 
 def base(name="base", kind="functional"):
@@ -29,7 +34,7 @@ def base(name="base", kind="functional"):
     ]
     model = keras.Sequential([keras.Input((16, 16, 3)), *stack], name=name)
     calibrated(model, pictures(16, size=16, seed=3))
-    return model if kind == "sequential" else keras.Model(model.inputs, model.outputs, name=name)
+    return model if kind == "sequential" else keras.Model(model.inputs[0], model.outputs[0], name=name)
 
 
 def logits(model, images=IMAGES):
@@ -61,7 +66,7 @@ def test_a_pretrained_base_inside_a_model(kind):
     """https://github.com/keisen/tf-keras-vis/issues/71, https://github.com/tensorflow/tensorflow/issues/44462,
     https://github.com/keras-team/keras/issues/16355, https://github.com/sicara/tf-explain/issues/138: none of them
     reaches a layer inside.
-    """  # noqa: D205
+    """
     image, inner = keras.Input((16, 16, 3)), base(kind=kind)
     dense = layers.Dense(4, kernel_initializer=keras.initializers.RandomNormal(seed=1))
     x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(inner(image)))
@@ -89,7 +94,7 @@ def sequential(first):
 def test_a_sequential_model_with_and_without_an_input_layer():
     """https://github.com/keras-team/keras-io/issues/1903, https://github.com/keras-team/keras-io/pull/2244: "The layer
     sequential has never been called and thus has no defined output".
-    """  # noqa: D205
+    """
     model, never_called = sequential([keras.Input((16, 16, 3))]), sequential([])
     expected = gradcam(model, IMAGES, target=1, **RAW)
     never_called.build((None, 16, 16, 3))
@@ -111,7 +116,7 @@ def test_a_sequential_model_that_was_loaded(tmp_path):
 def test_two_pictures_through_one_base():
     """https://github.com/keisen/tf-keras-vis/issues/48: "Graph disconnected"; and one map for an image, where
     https://github.com/keisen/tf-keras-vis/issues/96 has one for each input.
-    """  # noqa: D205
+    """
     left, right, inner = keras.Input((16, 16, 3)), keras.Input((16, 16, 3)), base()
     both = layers.Concatenate()([inner(left), inner(right)])
     dense = layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(seed=2))
@@ -130,7 +135,7 @@ def test_two_pictures_through_one_base():
 def test_a_picture_and_words():
     """https://github.com/jacobgil/pytorch-grad-cam/issues/159, https://github.com/sicara/tf-explain/issues/154: other
     inputs than a picture.
-    """  # noqa: D205
+    """
     words, image = keras.Input((5,), dtype="int32", name="words"), keras.Input((16, 16, 3), name="image")
     read = layers.GlobalAveragePooling1D()(layers.Embedding(20, 6)(words))
     seen = layers.GlobalAveragePooling2D()(base()(image))
@@ -147,7 +152,7 @@ def test_a_picture_and_words():
 def test_several_outputs():
     """https://github.com/keisen/tf-keras-vis/issues/50, https://github.com/jacobgil/pytorch-grad-cam/issues/121: only
     the first of several outputs can be explained, or none.
-    """  # noqa: D205
+    """
     image = keras.Input((16, 16, 3))
     pooled = layers.GlobalAveragePooling2D()(base()(image))
     first, second = layers.Dense(3, name="kind"), layers.Dense(2, name="age", bias_initializer="ones")
@@ -165,7 +170,7 @@ def test_a_softmax_is_left_out_wherever_it_is(end):
     """https://github.com/fchollet/deep-learning-with-python-notebooks/issues/107,
     https://github.com/jacobgil/pytorch-grad-cam/issues/232: gradients of what comes after the softmax, which vanish
     where it is sure; tools that replace an activation fail on a Sequential, and do nothing where it is a layer.
-    """  # noqa: D205
+    """
     dense = layers.Dense(
         3, "softmax" if end == "argument" else None, kernel_initializer=keras.initializers.RandomNormal(seed=4)
     )
@@ -180,7 +185,7 @@ def test_a_softmax_is_left_out_wherever_it_is(end):
 def test_two_classes_by_one_unit():
     """https://github.com/keisen/tf-keras-vis/issues/84, https://github.com/jacobgil/pytorch-grad-cam/issues/325: class
     0 of a network with one sigmoid.
-    """  # noqa: D205
+    """
     model = keras.Sequential([base(), layers.GlobalAveragePooling2D(), layers.Dense(1, "sigmoid")])
     one, zero = (gradcam(model, IMAGES, target=target, **RAW) for target in (1, 0))
     assert np.abs(one).max() > 0
@@ -199,7 +204,7 @@ def test_an_estimated_number_and_what_makes_it_smaller():
 def test_gradients_that_are_all_negative():
     """https://github.com/jacobgil/pytorch-grad-cam/issues/235, https://github.com/jacobgil/pytorch-grad-cam/issues/108:
     an empty map, or one of NaN, and nothing said.
-    """  # noqa: D205
+    """
     kernel = keras.initializers.Constant(-1.0)
     model = keras.Sequential([base(), layers.GlobalAveragePooling2D(), layers.Dense(1, kernel_initializer=kernel)])
     for method in METHODS[:4]:
@@ -216,8 +221,9 @@ def test_channels_that_are_the_same_everywhere(batch_size):
     kernel, bias = conv.get_weights()
     kernel[..., 2:4] = 0
     conv.set_weights([kernel, bias])
-    found = gradcam(model, IMAGES, method="scorecam", target=1, batch_size=batch_size, **{**RAW, "method": "scorecam"})
-    np.testing.assert_allclose(found, gradcam(model, IMAGES, target=1, **{**RAW, "method": "scorecam"}), atol=1e-5)
+    options = {**RAW, "method": "scorecam"}
+    found = gradcam(model, IMAGES, target=1, batch_size=batch_size, **options)
+    np.testing.assert_allclose(found, gradcam(model, IMAGES, target=1, **options), atol=1e-5)
     assert np.isfinite(found).all()
 
 
@@ -235,7 +241,7 @@ def test_a_map_lies_where_the_layer_looked():
 def test_mixed_precision_with_a_last_layer_in_float32(method):
     """https://github.com/keisen/tf-keras-vis/issues/41, https://github.com/keisen/tf-keras-vis/issues/43: types that do
     not fit each other.
-    """  # noqa: D205
+    """
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = keras.Sequential([base(), layers.Flatten(), layers.Dense(2, dtype="float32")])
@@ -249,7 +255,7 @@ def test_mixed_precision_with_a_last_layer_in_float32(method):
 def test_each_image_and_each_class_has_a_map_of_its_own():
     """https://github.com/jacobgil/pytorch-grad-cam/issues/144: all images of a batch have one map;
     https://github.com/sicara/tf-explain/issues/146: all classes have.
-    """  # noqa: D205
+    """
     model = keras.Sequential([base(), layers.GlobalAveragePooling2D(), layers.Dense(4, "softmax")])
     whole = np.stack([gradcam(model, IMAGES, target=target, **RAW) for target in range(4)])
     for number in range(4):
@@ -267,9 +273,9 @@ def test_a_layer_without_places():
 
 
 def test_memory_does_not_grow_with_calls():
-    """https://github.com/jacobgil/pytorch-grad-cam/issues/132, https://github.com/raghakot/keras-vis/issues/71: hooks or
-    graphs stay, and each call is slower than the one before.
-    """  # noqa: D205
+    """https://github.com/jacobgil/pytorch-grad-cam/issues/132, https://github.com/raghakot/keras-vis/issues/71: hooks
+    or graphs stay, and each call is slower than the one before.
+    """
     model = keras.Sequential([base(), layers.GlobalAveragePooling2D(), layers.Dense(4, "softmax")])
 
     def used(calls):

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from visionkit import __version__
 from visionkit._errors import VisionkitError
-from visionkit.cli import launch, models, photos
+from visionkit.cli import explain, launch, models, photos
 from visionkit.cli.show import INTERRUPTED, PIPE_CLOSED, WRONG, complain
 
 
@@ -53,5 +53,6 @@ def parser() -> Parser:
     verbs = top.add_subparsers(title="verbs", required=True, metavar="VERB")
     photos.add_to(verbs)
     models.add_to(verbs)
+    explain.add_to(verbs)
     launch.add_to(verbs)
     return top

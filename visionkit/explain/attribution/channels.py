@@ -42,17 +42,17 @@ def reduced(where: str, values: Floats, reduce: Reduce, normalize: bool) -> Floa
     if reduce is None:
         return values
     maps = np.abs(values).max(axis=-1) if reduce == "max" else values.sum(axis=-1)
-    return by_peak(where, maps) if normalize else maps.astype(np.float32)
+    return by_peak(where, maps, level=4) if normalize else maps.astype(np.float32)
 
 
-def by_peak(where: str, maps: Floats) -> Floats:
-    """Maps (N, H, W), each divided by its largest absolute value."""
+def by_peak(where: str, maps: Floats, *, level: int = 3) -> Floats:
+    """Maps (N, H, W), each divided by its largest absolute value; the warning points ``level`` calls up."""
     peaks = np.abs(maps).max(axis=(1, 2), keepdims=True)
     empty = np.flatnonzero(peaks == 0)
     if empty.size:
         which = ", ".join(map(str, empty[:10])) + (", ..." if empty.size > 10 else "")
         warnings.warn(
             f"{where}: image {which}: nothing was found that the score depends on; the map is zero",
-            stacklevel=4,  # the caller of the method
+            stacklevel=level,
         )
     return np.asarray(maps / np.where(peaks == 0, 1, peaks), np.float32)

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from visionkit._checks import size as checked_size
 from visionkit._errors import ArgumentError, describe
 from visionkit.explain.probe.inputs import Array, not_called
-from visionkit.explain.probe.layers import check_model, places
+from visionkit.explain.probe.layers import check_model
 from visionkit.explain.probe.probe import Probe, Program
-from visionkit.explain.probe.swap import Swap, swapped
 
 _SIDE = 128  # of the pictures, where the model takes any size
 
@@ -37,16 +36,16 @@ class Climber:
         if layer is None or isinstance(layer, list | tuple):
             raise ArgumentError(f"{where}: expected one layer or its name, got {describe(layer)}")
         self._where, self._model = where, model
-        self._size = None if size is None else checked_size(where, "size", size)
-        probe = Probe(where, model, self._blank(1), layer=layer, output=0)
+        asked = None if size is None else checked_size(where, "size", size)
+        self._free = asked or (_SIDE, _SIDE)
+        probe = Probe(where, model, self._blank(1), layer=layer, output=0)  # of the model's own size, for all layers
         self._tap = probe.taps[0]  # each call of a shared layer has the same filters
-        self._probe = probe
         self.layer = self._tap.place.path
         made = next(call.shape for call in probe.survey.calls if call.tap == self._tap) or ()
         if len(made) < 2:
             raise ArgumentError(f"{where}: expected a layer with filters or units, got {self.layer!r} without")
         self.filters = made[-1]
-        self.shape = (*(self._size or probe.inputs.size), probe.inputs.picture.shape[-1])
+        self.shape = (*(asked or probe.inputs.size), probe.inputs.picture.shape[-1])
 
     def chosen(self, filters: ArrayLike | None) -> NDArray[np.int32]:
         """The numbers of the filters that are asked for.
@@ -72,27 +71,25 @@ class Climber:
         Raises:
             ModelError: the layers do not take pictures of this size, or their values are not finite.
         """
-        if self._probe.inputs.count != len(pictures):
-            self._probe = Probe(
-                self._where, self._model, self._blank(len(pictures)), output=0, batch_size=len(pictures)
-            )
-            self._probe.taps = [self._tap]
+        count, *size, _ = pictures.shape
+        blank = self._blank(count, size)
+        probe = Probe(self._where, self._model, blank, target=_nothing, batch_size=count, any_size=True)
+        probe.taps = [self._tap]
         try:
-            with swapped(self._swaps):
-                grown, felt = self._probe.run(program, filters, images=pictures, fixed=fixed)
+            grown, felt = probe.run(program, filters, images=pictures, fixed=fixed)
         except Exception as error:  # whatever a framework or a layer of one's own raises
             raise not_called(self._where, self._model, [pictures], error) from error
-        self._probe.check_finite(grown)
+        probe.check_finite(grown)
         return grown, felt
 
-    def _blank(self, count: int) -> Any:
-        """So many of the model's own inputs, all zero."""
+    def _blank(self, count: int, size: Sequence[int] | None = None) -> Any:
+        """So many of the model's inputs, all zero, of a size or of the model's own."""
 
         def zeros(shape: Sequence[int | None], dtype: str) -> Array:
-            height, width = self._size or (_SIDE, _SIDE)
-            free = (height, width, 3) if len(shape) == 4 else (1,) * len(shape)
-            sides = [other if side is None else side for side, other in zip(shape[1:], free, strict=False)]
-            return np.zeros((count, *sides), dtype)
+            if len(shape) != 4:
+                return np.zeros([count, *(side or 1 for side in shape[1:])], dtype)
+            height, width = size or [own or free for own, free in zip(shape[1:3], self._free, strict=True)]
+            return np.zeros((count, height, width, shape[3] or 3), dtype)
 
         try:
             return keras.tree.map_structure(lambda one: zeros(one.shape, one.dtype), self._model.input)
@@ -100,11 +97,7 @@ class Climber:
             built = (self._model.get_build_config() or {}).get("input_shape")
             return zeros(built if isinstance(built, list | tuple) and len(built) == 4 else (None,) * 4, "float32")
 
-    def _swaps(self) -> list[Swap]:
-        """Models inside and outside do not insist on their size, and the layer ends before its softmax."""
-        layer = self._tap.place.layer
-        models = [self._model, *(place.layer for place in places(self._model) if isinstance(place.layer, keras.Model))]
-        found = [Swap(model, "_assert_input_compatibility", lambda original, *inputs: None) for model in models]
-        if getattr(vars(layer).get("activation"), "__name__", "") in ("softmax", "sigmoid"):
-            found.append(Swap(layer, "activation", lambda original, x: x))
-        return found
+
+def _nothing(outputs: Any) -> Any:
+    """As a target: no outputs are asked for, and they need not be there."""
+    return outputs

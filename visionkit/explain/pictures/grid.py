@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ImageError, describe
 from visionkit.explain.pictures.overlay import colorize
+from visionkit.explain.pictures.upsample import array_of
 from visionkit.preprocess.image import Image
 
 DEAD = (72, 72, 72)
@@ -39,7 +40,7 @@ def grid(
     >>> grid(np.zeros((64, 10, 10), np.uint8)).shape  # 8 x 8, with 9 margins
     (98, 98, 3)
     """
-    tiles = np.asarray(images)
+    tiles = array_of(images)
     if tiles.dtype != np.uint8 or not tiles.size or not (tiles.ndim == 3 or (tiles.ndim == 4 and tiles.shape[3] == 3)):
         raise ImageError(f"grid: expected uint8 pictures of shape (N, H, W) or (N, H, W, 3), got {describe(images)}")
     if tiles.ndim == 3:
@@ -79,7 +80,7 @@ def channels(maps: ArrayLike, *, colormap: str = "viridis") -> Image:
     >>> first[0, :2].tolist(), dead[0, :2].tolist()
     ([[253, 231, 37], [68, 1, 84]], [[72, 72, 72], [0, 0, 0]])
     """
-    values = np.asarray(maps)
+    values = array_of(maps)
     if values.ndim != 3 or not values.size or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
         raise ArgumentError(f"channels: expected finite numbers of shape (H, W, C), got {describe(maps)}")
     drawn = np.empty((values.shape[2], *values.shape[:2], 3), np.uint8)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, describe, one_of
-from visionkit.explain.pictures.upsample import upsample
+from visionkit.explain.pictures.upsample import array_of, upsample
 from visionkit.preprocess.image import Image, check
 
 COLORMAPS = ("diverging", *sorted(name[9:].lower() for name in dir(cv2) if name.startswith("COLORMAP_")))
@@ -68,10 +68,7 @@ def checked(where: str, heatmap: ArrayLike, colormap: str) -> NDArray[np.float32
     """A heatmap (H, W) whose values the colour map, a known one, can show; an error that says so otherwise."""
     if colormap not in COLORMAPS:
         raise one_of(where, "colormap", colormap, COLORMAPS)
-    try:
-        heat = np.asarray(heatmap)
-    except ValueError:  # lists of different lengths
-        heat = np.empty(0, object)
+    heat = array_of(heatmap)
     if heat.ndim != 2 or not heat.size or heat.dtype.kind not in "biuf":
         batch = f"; take one map of it, such as {where}(images[0], heatmaps[0])" if heat.ndim == 3 else ""
         raise ArgumentError(f"{where}: expected a heatmap of numbers of shape (H, W), got {describe(heatmap)}{batch}")

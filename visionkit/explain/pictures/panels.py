@@ -49,7 +49,7 @@ def panels(
     (520, 704, 3)
     """
     photos, maps = _listed("images", images), _listed("heatmaps", heatmaps)
-    texts = [labels] if isinstance(labels, str) else labels
+    texts = None if labels is None else _texts(labels)
     if len(maps) != len(photos):
         raise ArgumentError(f"panels: expected a heatmap for each of {len(photos)} pictures, got {len(maps)}")
     if texts is not None and len(texts) != len(photos):
@@ -90,6 +90,13 @@ def _listed(argument: str, given: Any) -> list[Any]:
     return list(given)
 
 
+def _texts(labels: Any) -> list[str]:
+    texts = [labels] if isinstance(labels, str) else labels
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ArgumentError(f"panels: expected labels to be a list of texts, got {describe(labels)}")
+    return list(texts)
+
+
 def _row(image: Any, heatmap: Any, share: float, colormap: str, size: int) -> tuple[Image, Image, Image]:
     """Photo, heatmap and overlay, their longer side ``size`` pixels; small photos keep their pixels to be seen."""
     photo = check(image, "panels")
@@ -102,10 +109,8 @@ def _row(image: Any, heatmap: Any, share: float, colormap: str, size: int) -> tu
     return mix(photo, colors, 0), colors, mix(photo, colors, share)
 
 
-def _line(text: Any, height: int, width: int, left: int) -> NDArray[np.uint8]:
+def _line(text: str, height: int, width: int, left: int) -> NDArray[np.uint8]:
     """A text on a strip of paper (height, width), cut where it is too long."""
-    if not isinstance(text, str):
-        raise ArgumentError(f"panels: expected labels to be texts, got {describe(text)}")
     scale, stroke = height * FINE / 36, max(1, round(height * FINE / 36))
     text, room = plain(text), (width - 2 * left) * FINE
     if _length(text, scale, stroke) > room:

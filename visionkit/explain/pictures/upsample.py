@@ -94,12 +94,17 @@ def normalize(maps: ArrayLike, evidence: Evidence = "for", *, where: str = "norm
     return scaled.astype(np.float32)
 
 
+def array_of(value: Any) -> NDArray[Any]:
+    """An array; an empty one of lists whose lengths differ, for the check that follows."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.empty(0, object)
+
+
 def _numbers(where: str, maps: ArrayLike) -> NDArray[Any]:
     """The maps as float32, or as float64 where they are."""
-    try:
-        values = np.asarray(maps)
-    except ValueError:  # lists of different lengths
-        values = np.empty(0, object)
+    values = array_of(maps)
     if values.dtype.kind not in "biuf" or values.ndim < 2 or 0 in values.shape[-2:]:
         raise ArgumentError(f"{where}: expected maps of shape (N, h, w) that hold real numbers, got {describe(maps)}")
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

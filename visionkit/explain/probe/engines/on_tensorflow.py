@@ -19,8 +19,9 @@ def compiled(program: Callable[[list[Any], list[Any]], Any], model: keras.Model,
     import tensorflow as tf
 
     signature = [[tf.TensorSpec(shape, dtype) for shape, dtype in part] for part in specs]
-    graph: Callable[..., Any] = tf.function(program, input_signature=signature, autograph=False)
-    return graph
+    # Traced at once: of a function that traces when it is called, TensorFlow warns the more models there are.
+    graph: Callable[..., Any] = tf.function(program, input_signature=signature, autograph=False).get_concrete_function()
+    return lambda batched, fixed: graph(*keras.tree.map_structure(tf.convert_to_tensor, (batched, fixed)))
 
 
 def shown(look: Callable[[], Any], model: keras.Model) -> Any:
