@@ -36,9 +36,9 @@ def lowest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 @nox.parametrize("backend", ["jax", "torch"])
 def backends(session: nox.Session, backend: str) -> None:
-    """The tests of blocks, models and training on another Keras backend."""
+    """The tests of blocks, models, training and explanation on another Keras backend."""
     session.install("-e", f".[{backend}]", *group("test"))
-    rooms = ("tests/blocks", "tests/models", "tests/train")
+    rooms = ("tests/blocks", "tests/models", "tests/train", "tests/explain")
     session.run("pytest", "-n", "2", *rooms, *session.posargs, env={"KERAS_BACKEND": backend})
 
 
@@ -106,3 +106,11 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"benchmarks/{script}.py")
     session.run("python", "benchmarks/blur.py")
     session.run("python", "benchmarks/pages.py", *(session.posargs or ["--hershey"]))
+
+
+@nox.session(python=PYTHONS[0])
+def bench_explain(session: nox.Session) -> None:
+    """Heatmaps and filter patterns against their peers, which want an older TensorFlow."""
+    session.install("-e", ".", *group("test"), "xplique==2.0.2", "tf-keras-vis==0.8.7")
+    session.run("python", "benchmarks/explain.py")
+    session.run("python", "benchmarks/filters.py")

@@ -13,7 +13,7 @@ from keras import layers
 
 from tests.explain.networks import FORMS, flat, given, nested, pictures
 from visionkit._errors import ArgumentError, FileError, ModelError
-from visionkit.explain.activations import activation_grid, activations, save_activations
+from visionkit.explain.feature_maps import activation_grid, activations, save_activations
 from visionkit.explain.pictures.grid import DEAD
 from visionkit.preprocess import read
 

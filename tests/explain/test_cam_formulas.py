@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from tests.explain.drawn import drawn
 from tests.explain.networks import pictures
 from tests.explain.plain_gradient import plain_gradient
 from visionkit.explain.cam.gradcam import gradcam
@@ -18,17 +19,11 @@ class Network:
     """Two halves: what makes the maps (8, 8, 6), and what makes 4 scores of them, in which no gradient is constant."""
 
     def __init__(self, activation):
-        initial = keras.initializers.RandomNormal(stddev=0.3, seed=3)
         image, maps = keras.Input((16, 16, 3)), keras.Input((8, 8, 6))
-        conv = layers.Conv2D(
-            6, 3, strides=2, padding="same", activation=activation, kernel_initializer=initial, name="conv"
-        )
-        x = layers.Dense(12, "tanh", kernel_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=4))(
-            layers.Flatten()(maps)
-        )
-        scores = layers.Dense(4, kernel_initializer=keras.initializers.RandomNormal(seed=5), bias_initializer="ones")(x)
+        conv = layers.Conv2D(6, 3, strides=2, padding="same", activation=activation, name="conv")
+        scores = layers.Dense(4)(layers.Dense(12, "tanh")(layers.Flatten()(maps)))
         self.head = keras.Model(maps, scores)
-        self.model = keras.Model(image, self.head(conv(image)))
+        self.model = drawn(keras.Model(image, self.head(conv(image))))
         self.maps = ops.convert_to_numpy(conv(IMAGES))
         self.gradient = plain_gradient(self.head, self.maps, TARGETS)
 
@@ -122,12 +117,10 @@ def test_ablationcam(network, batch_size):
 @pytest.mark.parametrize("layer", ["conv", "wide"])
 def test_eigencam(layer):
     """Muhammad and Yeasin 2020: the projection on the first right singular vector, whichever side is longer."""
-    initial = keras.initializers.RandomNormal(stddev=0.3, seed=6)
-    options = {"strides": 2, "kernel_initializer": initial}
     image = keras.Input((16, 16, 3))
-    x = layers.Conv2D(6, 3, padding="same", activation="tanh", name="conv", **options)(image)
-    x = layers.Conv2D(24, 3, activation="relu", name="wide", **options)(x)  # (3, 3, 24)
-    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="tanh", name="conv")(image)
+    x = layers.Conv2D(24, 3, strides=2, activation="relu", name="wide")(x)  # (3, 3, 24)
+    model = drawn(keras.Model(image, layers.Dense(2)(layers.Flatten()(x))))
     maps = ops.convert_to_numpy(keras.Model(image, model.get_layer(layer).output)(IMAGES))
     expected = []
     for one in maps.astype("float64"):

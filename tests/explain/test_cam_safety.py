@@ -74,7 +74,7 @@ def test_one_trace_for_every_remainder_of_a_batch():
     assert len(count.counted) == before
 
 
-@pytest.mark.parametrize("form", ["flat", "nested_twice", "subclassed", "blocks", "shared"])
+@pytest.mark.parametrize("form", ["nested_twice", "subclassed", "blocks"])
 def test_a_model_is_left_as_it_was(form):
     model, name = FORMS[form]()
     model(given(form, IMAGES))  # Keras marks layers as called
@@ -125,7 +125,7 @@ def test_a_model_is_left_as_it_was_by_a_layer_that_fails():
 def test_threads_with_different_layers_while_another_predicts():
     model, _ = nested()
     predicted = model.predict(IMAGES, verbose=0)
-    jobs = [{"layer": layer, "method": method} for layer in ("conv2", "relu3") for method in METHODS[:5]]
+    jobs = [{"layer": layer} for layer in ("conv1", "relu2", "relu3")] + [{"method": name} for name in METHODS[2:6]]
     alone = [gradcam(nested()[0], IMAGES, normalize=False, **job) for job in jobs]
     before, found, calls = inside(model), {}, []
     start = threading.Barrier(len(jobs) + 1)

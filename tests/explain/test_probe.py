@@ -466,3 +466,25 @@ def test_what_is_derived_of_a_layer_is_before_its_softmax(activation):
     found = Probe("test", model, np.zeros((1, 4, 4, 1)), layer=model.layers[-1]).run(_of_second_unit)
     kernel = ops.convert_to_numpy(model.layers[-1].kernel)
     np.testing.assert_allclose(found.ravel(), kernel[:, 1], atol=1e-6)
+
+
+def test_the_last_layer_is_one_that_the_picture_reaches():
+    left, right = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    towers = [layers.Conv2D(2, 3, name=name)(side) for name, side in (("of_left", left), ("of_right", right))]
+    pooled = [layers.GlobalAveragePooling2D()(tower) for tower in towers]
+    x = pictures(2, size=8)
+    for inputs, name in (([left, right], "of_left"), ([right, left], "of_right")):
+        model = keras.Model(inputs, layers.Dense(2)(layers.Concatenate()(pooled)))
+        assert [tap.place.path for tap in Probe("test", model, [x, x]).last_layer()] == [name]
+
+
+@pytest.mark.parametrize("layer", ["conv3", None])
+def test_the_call_of_a_shared_layer_is_the_one_with_the_first_picture(layer):
+    model, _ = FORMS["shared"]()
+    other = pictures(5, seed=9)
+    one = Probe("test", model, [IMAGES, other], layer=layer)
+    one.taps = one.taps or one.last_layer()
+    maps, gradients, _ = one.run(_gradients)
+    alone = probe("flat", layer=layer or "relu3").run(_only_maps)[0]
+    np.testing.assert_allclose(maps, alone, atol=1e-5)
+    assert np.abs(gradients).max() > 0

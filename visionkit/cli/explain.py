@@ -98,7 +98,8 @@ def run(options: argparse.Namespace) -> int:
         texts = [f"{one['label']} {one['probability']:.2f}" for one in found]
         preprocess.write(drawings[photo], explain.panels([picture] * len(found), heatmaps, labels=texts))
         text = f"{', '.join(texts)}  {printable(drawings[photo])}"
-        data = {"classes": found, "picture": str(drawings[photo])}
+        rounded = [one | {"probability": round(one["probability"], 4)} for one in found]
+        data = {"classes": rounded, "picture": str(drawings[photo])}
         return Answer(data, text, lambda: coloured(photo, text, "green"))
 
     return for_each(photos, True, answer, as_json=options.json)
@@ -182,7 +183,7 @@ def classes_of(
             f"--labels: expected {max(2, units)} labels for the classes of the model, got {len(labels)}"
         )
     return [
-        {"class": int(one), "label": labels[one] if labels else f"class {one}", "probability": round(float(share), 4)}
+        {"class": int(one), "label": labels[one] if labels else f"class {one}", "probability": float(share)}
         for one, share in zip(classes, probabilities, strict=True)
     ]
 

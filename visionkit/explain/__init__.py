@@ -1,6 +1,6 @@
 """See what any Keras model learned: heatmaps, activations, filter patterns, and whether they are true.
 
-Any ``keras.Model``, on any backend of Keras: functional, Sequential, subclassed, nested, with several inputs or outputs.
+Any ``keras.Model`` on any backend of Keras: functional, Sequential, subclassed, nested, of several inputs or outputs.
 
 >>> import keras
 >>> import visionkit as vk
@@ -10,7 +10,6 @@ Any ``keras.Model``, on any backend of Keras: functional, Sequential, subclassed
 (5, 8, 8)
 """
 
-from visionkit.explain.activations import activation_grid, activations, save_activations
 from visionkit.explain.attribution.gradients import input_x_gradient, saliency
 from visionkit.explain.attribution.guided import guided_backprop, guided_gradcam
 from visionkit.explain.attribution.integrated import Integrated, integrated_gradients
@@ -22,6 +21,7 @@ from visionkit.explain.faithfulness.curves import Faithfulness
 from visionkit.explain.faithfulness.insertion_deletion import deletion, insertion
 from visionkit.explain.faithfulness.pointing import pointing_game
 from visionkit.explain.faithfulness.randomization import Randomization, randomization
+from visionkit.explain.feature_maps import activation_grid, activations, save_activations
 from visionkit.explain.filters.patterns import filter_grid, filter_patterns
 from visionkit.explain.pictures.overlay import colorize, overlay
 from visionkit.explain.pictures.panels import panels

@@ -78,6 +78,13 @@ def input_x_gradient(
         ArgumentError, ModelError: what does not fit.
 
     Source: Shrikumar et al., Not Just a Black Box, 2016 (arXiv 1605.01713).
+
+    >>> import numpy as np
+    >>> flat = keras.layers.Flatten()
+    >>> model = keras.Sequential([keras.Input((1, 3, 1)), flat, keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[1.0], [-4.0], [0.0]])])
+    >>> input_x_gradient(model, np.full((1, 1, 3, 1), 2.0), reduce="sum", normalize=False)
+    array([[[ 2., -8.,  0.]]], dtype=float32)
     """
     where = "input_x_gradient"
     check_options(where, reduce, normalize)

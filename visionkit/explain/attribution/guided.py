@@ -28,7 +28,8 @@ def guided_backprop(
 
     Args:
         model, images, target, output, reduce, normalize, batch_size: see ``saliency``. ReLUs are found as layers, as
-            ``activation="relu"``, inside blocks, and where a layer calls ``keras.ops.relu``; ReLU6, too.
+            ``activation="relu"``, inside blocks, and where a layer calls ``keras.ops.relu``; ReLU6, too. What a layer
+            takes from TensorFlow, JAX or PyTorch instead is left as it is.
 
     Returns:
         float32 (N, H, W), as of ``saliency``.
@@ -38,6 +39,12 @@ def guided_backprop(
         ArgumentError: what does not fit.
 
     Source: Springenberg et al., Striving for Simplicity: The All Convolutional Net, 2014 (arXiv 1412.6806).
+
+    >>> hidden, score = keras.layers.Dense(2, activation="relu"), keras.layers.Dense(1)
+    >>> model = keras.Sequential([keras.Input((1, 2, 1)), keras.layers.Flatten(), hidden, score])
+    >>> model.set_weights([np.eye(2), np.zeros(2), np.array([[2.0], [-1.0]]), np.zeros(1)])  # the gradient is (2, -1)
+    >>> guided_backprop(model, np.ones((1, 1, 2, 1)), reduce="sum", normalize=False)
+    array([[[2., 0.]]], dtype=float32)
     """
     where = "guided_backprop"
     check_options(where, reduce, normalize)

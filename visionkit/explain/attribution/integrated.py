@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from visionkit import _checks
 from visionkit.explain.attribution.background import background
 from visionkit.explain.attribution.channels import Reduce, check_options, reduced
-from visionkit.explain.attribution.variants import check_verbose, mean_gradient, rounds
+from visionkit.explain.attribution.variants import check_verbose, rounds, weighted_gradient
 from visionkit.explain.probe.probe import Floats, Probe
 from visionkit.explain.probe.view import View
 
@@ -136,4 +136,4 @@ def _gap(probe: Probe, values: Floats, start: Floats) -> Floats:
 def _on_the_way(view: View, inputs: list[Any], index: Any, *given: Any) -> Any:
     start, points, weights = given
     picture, start = inputs[view.image][:, None], start[:, None]
-    return mean_gradient(view, inputs, index, start + (picture - start) * points[:, None, None, None], weights)
+    return weighted_gradient(view, inputs, index, start + (picture - start) * points[:, None, None, None], weights)

@@ -55,6 +55,12 @@ def rise(
 
     Source: Petsiuk et al., RISE: Randomized Input Sampling for Explanation of Black-box Models, 2018 (arXiv
     1806.07421).
+
+    >>> flat = keras.layers.Flatten()
+    >>> model = keras.Sequential([keras.Input((1, 4, 1)), flat, keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[0.0], [0.0], [5.0], [0.0]])])
+    >>> int(rise(model, np.ones((1, 1, 4, 1)), grid=(1, 4), fill=0.0).argmax())
+    2
     """
     where = "rise"
     check_verbose(where, verbose)

@@ -7,7 +7,7 @@ import numpy as np
 
 from visionkit import _checks
 from visionkit.explain.attribution.channels import Reduce, check_options, reduced
-from visionkit.explain.attribution.variants import check_verbose, mean_gradient, rounds
+from visionkit.explain.attribution.variants import check_verbose, rounds, weighted_gradient
 from visionkit.explain.probe.probe import Floats, Probe
 from visionkit.explain.probe.view import View
 
@@ -43,6 +43,12 @@ def smoothgrad(
         ArgumentError, ModelError: what does not fit.
 
     Source: Smilkov et al., SmoothGrad: removing noise by adding noise, 2017 (arXiv 1706.03825).
+
+    >>> flat = keras.layers.Flatten()
+    >>> model = keras.Sequential([keras.Input((1, 3, 1)), flat, keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[1.0], [-4.0], [0.0]])])
+    >>> smoothgrad(model, np.ones((1, 1, 3, 1)), samples=4)
+    array([[[0.25, 1.  , 0.  ]]], dtype=float32)
     """
     where = "smoothgrad"
     check_options(where, reduce, normalize)
@@ -69,4 +75,4 @@ def _normal(seed: int, number: int, shape: tuple[int, ...]) -> Floats:
 def _noisy(view: View, inputs: list[Any], index: Any, *given: Any) -> Any:
     spans, normal, weights = given
     pictures = inputs[view.image][:, None] + spans[:, None, None, None, None] * normal[None]
-    return mean_gradient(view, inputs, index, pictures, weights)
+    return weighted_gradient(view, inputs, index, pictures, weights)

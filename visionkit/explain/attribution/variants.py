@@ -80,7 +80,7 @@ def gathered(values: Any, number: int) -> Any:
     return ops.reshape(values, (-1, number, *values.shape[1:]))
 
 
-def mean_gradient(view: View, inputs: list[Any], index: Any, pictures: Any, weights: Any) -> Any:
+def weighted_gradient(view: View, inputs: list[Any], index: Any, pictures: Any, weights: Any) -> Any:
     """The weighted sum of the gradients at K variants of each picture, (n, H, W, C).
 
     Args:

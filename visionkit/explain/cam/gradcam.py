@@ -115,7 +115,7 @@ def gradcam(
         maps = [upsampled(one, probe.inputs.size) for one in maps]
     if len(maps) > 1 and normalize:
         maps = [one / _peaks(one) for one in maps]
-    fused: Floats = np.mean(maps, axis=0, dtype=np.float32)
+    fused: Floats = np.mean(maps, axis=0, dtype=np.float32) if len(maps) > 1 else maps[0]
     return normalized(-fused if evidence == "against" else fused, evidence, where=where) if normalize else fused
 
 
@@ -133,6 +133,8 @@ def _perturbed(probe: Probe, method: str, evidence: str, together: int) -> list[
 
 def _sizes(probe: Probe) -> list[tuple[int, ...]]:
     """Height, width and channels of each tap."""
+    if len(set(probe.taps)) < len(probe.taps):
+        raise ArgumentError(f"{probe.where}: expected layer to name each layer once, got one of them twice")
     shapes = {call.tap: call.shape for call in probe.survey.calls}
     for tap in probe.taps:
         shape = shapes[tap] or ()

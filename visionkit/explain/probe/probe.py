@@ -69,9 +69,9 @@ class Probe:
         self._kept = kept(model, self._among)
         self._batch = self.inputs.fixed_batch or positive(where, "batch_size", batch_size)
         self.survey: Survey = self._kept.get(("survey", self._shapes()), self._survey)
-        self.taps = self._taps(layer)
         self.target = self._target(target, output)
         self.index = self._index(target)
+        self.taps = self._taps(layer)
 
     def run(self, program: Program, *more: Array, fixed: Sequence[Array] = (), images: Array | None = None) -> Any:
         """Run a program on all images, compiled the first time.
@@ -93,7 +93,7 @@ class Probe:
         whole = [np.asarray(one) for one in fixed]
         pads = engine().PADS or self.inputs.fixed_batch is not None
         size = self._batch if self.inputs.fixed_batch is not None else min(self._batch, len(cut[0]))
-        compiled = self._kept.get(self._key(program, cut, whole), lambda: self._compiled(program, cut, whole))
+        compiled = self._compiled(program, self.taps, cut, whole)
         parts = []
         for batch in batches(len(cut[0]), size):
             given = [padded(one[batch], size) if pads else one[batch] for one in cut]
@@ -163,7 +163,7 @@ class Probe:
         return [call.tap for one in wanted for call in self._calls(one)]
 
     def _calls(self, wanted: Any) -> list[Call]:
-        """The calls that are meant: all of a shared layer, unless each belongs to a picture of its own."""
+        """The calls that are meant: all of a shared layer that the picture reaches."""
         number = None
         if isinstance(wanted, str) and ":" in wanted and wanted.rpartition(":")[2].isdigit():
             wanted, _, end = wanted.rpartition(":")
@@ -180,13 +180,32 @@ class Probe:
             raise ArgumentError(f"{self.where}: expected a layer with one output, got {layer.name!r} with several")
         if number is not None:
             return [calls[number]]
-        return calls[:1] if len(calls) == self.inputs.pictures else calls
+        return calls if len(calls) == 1 else [call for call in calls if self._reached(call.tap)] or calls
 
     def last_layer(self) -> list[Tap]:
-        """The last layer with spatial output; of one that each picture goes through, its call with the first."""
-        call = self.survey.last(self.where)
-        calls = self.survey.of(call.tap.place.layer)
-        return [calls[0].tap if len(calls) == self.inputs.pictures else call.tap]
+        """The last layer with spatial output that the picture reaches."""
+        return [self.survey.last(self.where, self._reached)]
+
+    def _reached(self, tap: Tap) -> bool:
+        """Whether an output depends on the picture, and not on other inputs alone.
+
+        The calls of a layer that several pictures go through are in no order that one could rely on.
+        """
+        if len(self.inputs.arrays) == 1:
+            return True
+        found: set[Tap] = self._kept.get(("reached", self._shapes()), self._touched)
+        return tap in found
+
+    def _touched(self) -> set[Tap]:
+        """The outputs that are others when the picture is another."""
+        taps = [call.tap for call in self.survey.calls if call.shape is not None]
+        before = [*self._first(), self.index[: self.inputs.fixed_batch or 1]]
+        after, picture = list(before), before[self.inputs.image]
+        other = np.random.default_rng(0).uniform(1, 2, picture.shape) * max(1.0, float(np.ptp(picture)))
+        after[self.inputs.image] = (picture + other).astype(np.float32)
+        compiled = self._compiled(_maps, taps, before, [])
+        maps = [keras.tree.map_structure(keras.ops.convert_to_numpy, compiled(given, [])) for given in (before, after)]
+        return {tap for tap, one, same in zip(taps, *maps, strict=True) if not np.array_equal(one, same)}
 
     def _target(self, target: Any, output: int | str | None) -> Target:
         function = target if callable(target) else None
@@ -252,24 +271,26 @@ class Probe:
 
         return call
 
-    def _key(self, program: Program, cut: Sequence[Array], whole: Sequence[Array]) -> Hashable:
-        taps = tuple((id(tap.place.layer), tap.call) for tap in self.taps)
-        arrays = tuple((one.shape[1:], str(one.dtype)) for one in cut), tuple((o.shape, str(o.dtype)) for o in whole)
-        return program, taps, self.target, arrays, self._shapes()
+    def _compiled(self, program: Program, taps: Sequence[Tap], cut: Sequence[Array], whole: Sequence[Array]) -> Any:
+        """A program, compiled for these taps and for arrays of these shapes; kept."""
+        watched = tuple((id(tap.place.layer), tap.call) for tap in taps)
+        shapes = tuple((one.shape[1:], str(one.dtype)) for one in cut), tuple((o.shape, str(o.dtype)) for o in whole)
 
-    def _compiled(self, program: Program, cut: Sequence[Array], whole: Sequence[Array]) -> Any:
-        number = len(self.inputs.arrays)
-        view = View(self._among, self.taps, self.target, self._caller(), self.inputs.image)
+        def make() -> Any:
+            number, batch = len(self.inputs.arrays), self.inputs.fixed_batch
+            view = View(self._among, taps, self.target, self._caller(), self.inputs.image)
 
-        def run(batched: list[Any], others: list[Any]) -> Any:
-            return program(view, batched[:number], batched[number], *batched[number + 1 :], *others)
+            def run(batched: list[Any], others: list[Any]) -> Any:
+                return program(view, batched[:number], batched[number], *batched[number + 1 :], *others)
 
-        batch = self.inputs.fixed_batch
-        specs = (
-            [((batch, *one.shape[1:]), one.dtype) for one in cut],
-            [(one.shape, one.dtype) for one in whole],
-        )
-        return engine().compiled(run, self.model, specs)
+            specs = [((batch, *one.shape[1:]), one.dtype) for one in cut], [(one.shape, one.dtype) for one in whole]
+            return engine().compiled(run, self.model, specs)
+
+        return self._kept.get((program, watched, self.target, shapes, self._shapes()), make)
+
+
+def _maps(view: View, inputs: list[Any], index: Any) -> list[Any]:
+    return view.maps(inputs)
 
 
 def _scores(view: View, inputs: list[Any], index: Any) -> tuple[Any, Any, Any]:

@@ -54,19 +54,19 @@ class Survey(NamedTuple):
         """The calls of one layer."""
         return [call for call in self.calls if call.tap.place.layer is layer]
 
-    def last(self, where: str) -> Call:
-        """The last layer with spatial output, the innermost that made it.
+    def last(self, where: str, wanted: Callable[[Tap], bool]) -> Tap:
+        """The last wanted call with spatial output, the innermost that made it.
 
         Raises:
             ModelError: there is none.
         """
-        found = [call for call in self.calls if call.spatial and call.first]
-        if not found:
-            raise ModelError(
-                f"{where}: expected a model with a layer of spatial output (N, H, W, C), got one without; "
-                "saliency and occlusion explain those"
-            )
-        return found[-1]
+        found = [call.tap for call in self.calls if call.spatial and call.first and wanted(call.tap)]
+        if found:
+            return found[-1]
+        raise ModelError(
+            f"{where}: expected a model with a layer of spatial output (N, H, W, C), got one without; "
+            "saliency and occlusion explain those"
+        )
 
 
 def survey(model: keras.Model, among: Sequence[Place], call: Callable[[], Any], *, partial: bool = False) -> Survey:

@@ -190,7 +190,7 @@ def _wanted(probe: Probe, layers: Any) -> dict[str, Call]:
         again = sum(one.tap.place.path == place.path and one.tap.call == number for one in taken.values())
         taken[f"{name} ({again + 1})" if again else name] = call
     if not taken:
-        probe.survey.last(probe.where)  # says what is missing
+        probe.last_layer()  # says what is missing
     return taken
 
 
