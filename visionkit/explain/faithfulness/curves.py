@@ -1,10 +1,10 @@
 """What insertion and deletion found."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from visionkit.explain.faithfulness.plots import CHANCE, MAP, dressed
 
@@ -42,6 +42,10 @@ class Faithfulness:
     def random(self) -> NDArray[np.float64]:
         """(N,), the areas under those of the random orders."""
         return _area(self.random_curves, self.fractions)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """The scores: ``np.mean(insertion(...))`` is their mean."""
+        return np.array(self.scores, dtype=dtype)
 
     def plot(self) -> "Figure":
         """Draw the mean curves over all images, and between them what the maps know more than chance.
