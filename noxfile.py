@@ -102,7 +102,7 @@ def bench(session: nox.Session) -> None:
     session.install("kimm==0.2.5")
     session.run("python", "benchmarks/zoo.py")
     session.run("python", "benchmarks/fuse.py")
-    for script in ("input", "augment", "tfrecords", "fit"):
+    for script in ("input", "augment", "tfrecords", "fit", "faithful"):
         session.run("python", f"benchmarks/{script}.py")
     session.run("python", "benchmarks/blur.py")
     session.run("python", "benchmarks/pages.py", *(session.posargs or ["--hershey"]))

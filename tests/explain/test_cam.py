@@ -179,8 +179,13 @@ def test_several_layers_are_brought_to_one_size_divided_and_averaged():
     mean = (one + other) / 2
     fused = explain("flat", target=2, layer=["relu2", "relu3"])
     np.testing.assert_allclose(fused, mean / mean.max((1, 2), keepdims=True), atol=1e-6)
-    small = explain("flat", target=2, layer=["conv3", "relu3"], upsample=False)
-    assert small.shape == (4, 8, 8)
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(3, 3, padding="same", name="three")(image)
+    x = layers.Conv2D(5, 3, padding="same", activation="relu", name="five")(x)
+    other = drawn(keras.Model(image, layers.Dense(2)(layers.Flatten()(x))))
+    small = gradcam(other, pictures(2, size=16), layer=["three", "five"], **RAW)
+    parts = [gradcam(other, pictures(2, size=16), layer=layer, **RAW) for layer in ("three", "five")]
+    np.testing.assert_allclose(small, np.mean(parts, axis=0), atol=1e-6)
     with pytest.raises(vk.ArgumentError, match=r"layers of 16 x 16, 8 x 8 cannot be averaged as they are"):
         explain("flat", layer=["relu2", "relu3"], upsample=False)
 

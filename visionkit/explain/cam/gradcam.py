@@ -101,9 +101,9 @@ def gradcam(
     probe = Probe(where, model, images, layer=layer, target=target, output=output, batch_size=batch)
     if layer is None:
         probe.taps = probe.last_layer()
-    sizes = _sizes(probe)
+    sizes = [size[:2] for size in _sizes(probe)]
     if not upsample and len(set(sizes)) > 1:
-        shown = ", ".join(f"{height} x {width}" for height, width, _ in sizes)
+        shown = ", ".join(f"{height} x {width}" for height, width in sizes)
         raise ArgumentError(f"{where}: layers of {shown} cannot be averaged as they are; leave out upsample=False")
     if method in PERTURBING:
         maps = _perturbed(probe, method, evidence, together)
@@ -133,8 +133,6 @@ def _perturbed(probe: Probe, method: str, evidence: str, together: int) -> list[
 
 def _sizes(probe: Probe) -> list[tuple[int, ...]]:
     """Height, width and channels of each tap."""
-    if len(set(probe.taps)) < len(probe.taps):
-        raise ArgumentError(f"{probe.where}: expected layer to name each layer once, got one of them twice")
     shapes = {call.tap: call.shape for call in probe.survey.calls}
     for tap in probe.taps:
         shape = shapes[tap] or ()

@@ -39,7 +39,7 @@ def filter_patterns(
     octaves: int = 1,
     value_range: tuple[float, float] = (0, 255),
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int = 16,
 ) -> Image:
     """Show the pattern that each filter of a layer responds to most.
 
@@ -137,7 +137,7 @@ def filter_grid(
     octaves: int = 1,
     value_range: tuple[float, float] = (0, 255),
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int = 16,
 ) -> Image:
     """Show the patterns that the filters of a layer respond to most in one picture.
 

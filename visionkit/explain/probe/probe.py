@@ -160,7 +160,10 @@ class Probe:
         wanted = list(layer) if isinstance(layer, list | tuple) else [layer]
         if not wanted:
             raise ArgumentError(f"{self.where}: expected layer to name at least one, got none")
-        return [call.tap for one in wanted for call in self._calls(one)]
+        taps = [call.tap for one in wanted for call in self._calls(one)]
+        if len(set(taps)) < len(taps):
+            raise ArgumentError(f"{self.where}: expected layer to name each layer once, got one of them twice")
+        return taps
 
     def _calls(self, wanted: Any) -> list[Call]:
         """The calls that are meant: all of a shared layer that the picture reaches."""
