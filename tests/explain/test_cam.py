@@ -254,7 +254,6 @@ BAD = {
         lambda: gradcam(_pooled(32, 32, 1.0), IMAGES[..., :1], layer="small"),
         r"more than one place, got 'small' with \('N', 1, 1, 1\)",
     ),
-    "a layer twice": (lambda: explain("flat", layer=["relu3", "conv3", "relu3"]), "each layer once"),
     "no spatial layer": (
         lambda: gradcam(keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten(), layers.Dense(2)]), IMAGES),
         "without; saliency and occlusion",
@@ -292,3 +291,8 @@ def test_weights_that_are_no_numbers_are_named(method):
     kernel.assign(np.full(kernel.shape, np.nan))
     with pytest.raises(vk.ModelError, match=r"gradcam: the weight .*conv3/kernel"):
         gradcam(model, IMAGES, method=method)
+
+
+def test_a_layer_that_is_named_twice_counts_once():
+    twice, once = (explain("flat", layer=layers) for layers in (["relu3", "conv3", "relu3"], ["relu3", "conv3"]))
+    np.testing.assert_array_equal(twice, once)

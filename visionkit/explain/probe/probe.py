@@ -34,7 +34,7 @@ class Probe:
         images: (N, H, W, C) as the model takes them; a list or dict of arrays for several inputs, of which the first
             (N, H, W, C) is the picture.
         layer: what to watch: a layer, its name or path, ``"name:1"`` for the second call of a shared one, a list of
-            these; None for nothing.
+            these, each of which counts once; None for nothing.
         target: None for the predicted class, a class, an array of N classes, or a function of the outputs, with
             softmax and sigmoid removed, that gives one score for each image.
         output: which output has the classes, by name or number, of a model with several.
@@ -160,10 +160,7 @@ class Probe:
         wanted = list(layer) if isinstance(layer, list | tuple) else [layer]
         if not wanted:
             raise ArgumentError(f"{self.where}: expected layer to name at least one, got none")
-        taps = [call.tap for one in wanted for call in self._calls(one)]
-        if len(set(taps)) < len(taps):
-            raise ArgumentError(f"{self.where}: expected layer to name each layer once, got one of them twice")
-        return taps
+        return list(dict.fromkeys(call.tap for one in wanted for call in self._calls(one)))
 
     def _calls(self, wanted: Any) -> list[Call]:
         """The calls that are meant: all of a shared layer that the picture reaches."""
