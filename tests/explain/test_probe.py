@@ -175,6 +175,18 @@ def test_a_model_that_was_changed_is_compiled_again():
     np.testing.assert_allclose(after, 2 * before, atol=1e-6)
 
 
+def test_a_layer_that_gets_more_weights_is_compiled_again():
+    model, _ = flat()
+    before = Probe("test", model, IMAGES, target=0).scores()[0]
+    dense = model.get_layer("scores")
+    dense.enable_lora(2)
+    dense.lora_kernel_b.assign(np.ones(dense.lora_kernel_b.shape))
+    after = Probe("test", model, IMAGES, target=0).scores()[0]
+    made = ops.convert_to_numpy(model(IMAGES)).astype("float64")
+    np.testing.assert_allclose(Probe("test", model, IMAGES, target=0).scores()[1], made[:, 0], atol=1e-6)
+    assert np.abs(after - before).max() > 1e-3
+
+
 def test_a_model_does_not_live_longer_for_having_been_explained():
     model, _ = nested()
     Probe("test", model, IMAGES, layer="conv3").run(_gradients)

@@ -44,8 +44,8 @@ def gradcam(
             softmax and sigmoid removed, that gives one score for each image: the mean score of a region of a
             segmentation, a number that is estimated, the likeness of two embeddings.
         layer: what to look at: a layer, its name, its path "backbone/conv5" where names are ambiguous, or a list of
-            these, the maps of which are averaged; None for the last layer with spatial output. Of a shared layer all
-            calls are averaged; "name:0" is the first.
+            these, the maps of which are averaged; None for the last layer with spatial output. Of a shared layer the
+            calls that the picture reaches are averaged; "name:0" is the first of all.
         method: how the channels A of the layer are put together, g being the gradient of the score at them:
 
             - "gradcam": each channel by its mean gradient.

@@ -37,9 +37,10 @@ _models: "weakref.WeakKeyDictionary[keras.Model, Kept]" = weakref.WeakKeyDiction
 
 
 def kept(model: keras.Model, among: Sequence[Place]) -> Kept:
-    """What is kept of a model; nothing where its layers, activations or precision are no longer what they were."""
+    """What is kept of a model; nothing where layers, variables, activations or precision are not what they were."""
     with originals():
-        state = tuple((id(layer), id(vars(layer).get("activation")), _precision(layer)) for _, layer in among)
+        layers = tuple((id(layer), id(vars(layer).get("activation")), _precision(layer)) for _, layer in among)
+    state = layers, len(model.variables)
     with _lock:
         found = _models.get(model)
         if found is None or found.state != state:
