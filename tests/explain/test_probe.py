@@ -500,3 +500,13 @@ def test_the_call_of_a_shared_layer_is_the_one_with_the_first_picture(layer):
     alone = probe("flat", layer=layer or "relu3").run(_only_maps)[0]
     np.testing.assert_allclose(maps, alone, atol=1e-5)
     assert np.abs(gradients).max() > 0
+
+
+def test_what_attention_makes_inside_is_no_map():
+    image = keras.Input((16, 16, 3))
+    patches = layers.Reshape((16, 6))(layers.Conv2D(6, 4, strides=4, name="patches")(image))
+    mixed = layers.MultiHeadAttention(2, 4, name="attention")(patches, patches)
+    model = keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling1D()(mixed)))
+    one = Probe("test", model, pictures(2, size=16))
+    assert [tap.place.path for tap in one.last_layer()] == ["patches"]
+    assert {call.shape for call in one.survey.calls if call.tap.place.path == "attention/value"} == {(1, 16, 2, 4)}

@@ -13,6 +13,14 @@ from visionkit.explain.probe.logits import Activated
 from visionkit.explain.probe.swap import Swap, swapped
 from visionkit.explain.probe.view import Tap, call_name
 
+# What they hold makes (N, positions, heads, features), which looks like a map and is none.
+_ATTENTION = (
+    keras.layers.MultiHeadAttention,
+    keras.layers.GroupQueryAttention,
+    keras.layers.Attention,
+    keras.layers.AdditiveAttention,
+)
+
 
 class Call(NamedTuple):
     """One call of one layer.
@@ -20,7 +28,8 @@ class Call(NamedTuple):
     Attributes:
         tap: the layer, and which of its calls this was.
         shape: of its output, with one image; None where it makes several.
-        spatial: whether that is (1, H, W, C) with more than one place, and no output of the model.
+        spatial: whether that is (1, H, W, C) with more than one place, no output of the model, and not inside an
+            attention layer.
         first: whether the output is its own, and not what a layer inside made.
     """
 
@@ -103,11 +112,13 @@ def survey(model: keras.Model, among: Sequence[Place], call: Callable[[], Any], 
         before = [activated.before(one) for one in flat]
         # A segmentation's own output is spatial, too, and explains nothing.
         ends = {id(one) for one in flat} | {id(logits) for logits, _ in before}
+        attention = tuple(f"{path}/" for path, layer in among if isinstance(layer, _ATTENTION))
         met: set[int] = set()
         found = []
         for tap, output in made:
             shape = _shape(output)
             spatial = shape is not None and len(shape) == 4 and shape[1] * shape[2] > 1 and id(output) not in ends
+            spatial = spatial and not tap.place.path.startswith(attention)
             found.append(Call(tap, shape, spatial, id(output) not in met))
             met.add(id(output))
         shapes = [Output(tuple(one.shape), name) for one, (_, name) in zip(flat, before, strict=True)]
