@@ -368,6 +368,9 @@ BAD = {
     "no such output": (lambda: probe("several_outputs", output="plaice"), "did you mean 'place'"),
     "output 2 of 2": (lambda: probe("several_outputs", output=2), "less than 2"),
     "output and function": (lambda: probe("several_outputs", output=0, target=_first_pixel), "got both"),
+    "a function of all images at once": (lambda: probe("flat", target=ops.mean).scores(), "one number for all"),
+    "a function of no numbers": (lambda: probe("flat", target=lambda outputs: "a").scores(), "got 'a' from it"),
+    "a function of nothing": (lambda: probe("flat", target=lambda outputs: None).scores(), "got None from it"),
     "batch size": (lambda: probe("flat", batch_size=0), "batch_size to be an integer of at least 1"),
 }
 

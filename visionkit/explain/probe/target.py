@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from visionkit._errors import ArgumentError, describe
 from visionkit.explain.probe.logits import Activated
 
 
@@ -31,8 +32,7 @@ class Target(NamedTuple):
         flat = keras.tree.flatten(outputs)
         if self.function is not None:
             before = [activated.before(one)[0] for one in flat]
-            asked = ops.convert_to_tensor(self.function(keras.tree.pack_sequence_as(outputs, before)))
-            asked = ops.cast(asked, "float32")
+            asked = _number(self.function(keras.tree.pack_sequence_as(outputs, before)))
             asked = ops.sum(ops.reshape(asked, (ops.shape(asked)[0], -1)), axis=1) if len(asked.shape) > 1 else asked
             return asked, asked, ops.zeros_like(index)
         given, name = activated.before(flat[self.output])
@@ -44,6 +44,20 @@ class Target(NamedTuple):
         made = ops.softmax(logits) if name == "linear" else _by_class(flat[self.output])
         made = ops.exp(made) if name.replace("_", "") == "logsoftmax" else made
         return ops.sum(logits * chosen, axis=-1), ops.sum(made * chosen, axis=-1), classes
+
+
+def _number(asked: Any) -> Any:
+    """What a function gave, float32.
+
+    Raises:
+        ArgumentError: no numbers.
+    """
+    try:
+        return ops.cast(ops.convert_to_tensor(asked, dtype=None if ops.is_tensor(asked) else "float32"), "float32")
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"target: expected a function that gives a score for each image, got {describe(asked)} from it"
+        ) from error
 
 
 def _by_class(made: Any) -> Any:

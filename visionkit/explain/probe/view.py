@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from keras import ops
 
+from visionkit._errors import ArgumentError
 from visionkit.explain.probe.engines import engine
 from visionkit.explain.probe.guided import Guided
 from visionkit.explain.probe.layers import Place
@@ -82,8 +83,17 @@ class View:
             inputs: the tensors, one for each input of the model.
             index: int32 (N,), class of each image; -1 for the predicted one.
             edit: the output of a tap -> what the layers after it get in its place.
+
+        Raises:
+            ArgumentError: the target gives no score for each image.
         """
-        return self._pass(inputs, index, lambda position, made: made if edit is None else edit(made))
+        seen = self._pass(inputs, index, lambda position, made: made if edit is None else edit(made))
+        if len(seen.scores.shape) == 0:  # a gradient can be taken of it, but no image be compared with another
+            raise ArgumentError(
+                "target: expected a function that gives a score for each image, (N,), got one number for all of them; "
+                "leave the first axis out of its sums and means"
+            )
+        return seen
 
     def maps(self, inputs: list[Any]) -> list[Any]:
         """The outputs of the taps alone; the pass ends with the last of them."""
