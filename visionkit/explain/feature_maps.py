@@ -19,7 +19,7 @@ from visionkit.explain.pictures.overlay import COLORMAPS
 from visionkit.explain.probe.layers import places
 from visionkit.explain.probe.probe import Probe
 from visionkit.explain.probe.survey import Call
-from visionkit.explain.probe.view import View
+from visionkit.explain.probe.target import nothing
 from visionkit.preprocess.image import Image, write
 
 Floats = NDArray[np.float32]
@@ -55,10 +55,10 @@ def activations(
     >>> {name: made.shape for name, made in activations(model, np.ones((2, 8, 8, 3))).items()}
     {'conv': (2, 6, 6, 4), 'pool': (2, 3, 3, 4)}
     """
-    probe = Probe("activations", model, images, layer=layers, output=0, batch_size=batch_size)
+    probe = Probe("activations", model, images, layer=layers, target=nothing, batch_size=batch_size)
     wanted = _wanted(probe, layers)
     probe.taps = [call.tap for call in wanted.values()]
-    return dict(zip(wanted, probe.run(_maps), strict=True))
+    return dict(zip(wanted, probe.maps(), strict=True))
 
 
 def activation_grid(
@@ -97,7 +97,7 @@ def activation_grid(
         names = ", ".join(map(repr, _wanted(probe, layer)))
         raise ArgumentError(f"{where}: expected one layer, got {names}; save_activations makes a picture of each")
     _spatial(where, _wanted(probe, layer))
-    maps = probe.run(_maps)[0]
+    maps = probe.maps()[0]
     probe.check_finite(maps)
     return _drawn(maps[0], columns, colormap)
 
@@ -148,17 +148,13 @@ def save_activations(
     written: list[Path] = []
     for part in _parts(wanted):
         probe.taps = [wanted[name].tap for name in part]
-        for name, maps in zip(part, probe.run(_maps), strict=True):
+        for name, maps in zip(part, probe.maps(), strict=True):
             probe.check_finite(maps)
             safe = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:100]
             written.append(into / f"{len(written) + 1:0{digits}}_{safe}.png")
             write(written[-1], _drawn(maps[0], columns, colormap))
             shown.add(1)
     return written
-
-
-def _maps(view: View, inputs: list[Any], index: Any) -> list[Any]:
-    return [ops.cast(one, "float32") for one in view.maps(inputs)]
 
 
 def _probe_of_one(where: str, model: keras.Model, image: Any, layer: Any) -> Probe:
@@ -168,7 +164,7 @@ def _probe_of_one(where: str, model: keras.Model, image: Any, layer: Any) -> Pro
         images = ops.convert_to_numpy(image) if ops.is_tensor(image) else np.asarray(image)
         images = images[..., None] if images.ndim == 2 else images
         images = images[None] if images.ndim == 3 else images
-    probe = Probe(where, model, images, layer=layer, output=0)
+    probe = Probe(where, model, images, layer=layer, target=nothing)
     if probe.inputs.count != 1:
         raise ArgumentError(f"{where}: expected one image, got {probe.inputs.count}; give one after the other")
     return probe

@@ -14,6 +14,7 @@ from visionkit.explain.pictures.upsample import Evidence
 from visionkit.explain.pictures.upsample import normalize as normalized
 from visionkit.explain.pictures.upsample import upsample as upsampled
 from visionkit.explain.probe.probe import Floats, Probe
+from visionkit.explain.probe.target import nothing
 
 Method = Literal["gradcam", "gradcam++", "hirescam", "layercam", "eigencam", "scorecam", "ablationcam"]
 
@@ -96,7 +97,7 @@ def gradcam(
     together = _checks.positive(where, "batch_size", batch_size)
     if method == "eigencam":
         _check_no_class(target, evidence, output)
-        target = _no_score
+        target = nothing
     batch = 1 if method in PERTURBING else together
     probe = Probe(where, model, images, layer=layer, target=target, output=output, batch_size=batch)
     if layer is None:
@@ -151,11 +152,6 @@ def _check_no_class(target: Any, evidence: str, output: Any) -> None:
             raise ArgumentError(
                 f'gradcam: method="eigencam" explains no class; leave out {name}, or choose another method'
             )
-
-
-def _no_score(outputs: Any) -> Any:
-    """Stands where a target must be, and is never asked: no pass comes as far."""
-    return outputs
 
 
 def _peaks(maps: Floats) -> Floats:

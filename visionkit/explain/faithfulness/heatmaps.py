@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionkit._errors import ArgumentError, describe
+from visionkit.explain.pictures.upsample import array_of
 
 
 def checked(where: str, heatmaps: ArrayLike, *, count: int | None = None) -> NDArray[Any]:
@@ -17,10 +18,7 @@ def checked(where: str, heatmaps: ArrayLike, *, count: int | None = None) -> NDA
     >>> checked("insertion", [[[0, 1]]]).shape
     (1, 1, 2)
     """
-    try:
-        maps = np.asarray(heatmaps)
-    except ValueError:  # lists of different lengths
-        maps = np.empty(0, object)
+    maps = array_of(heatmaps)
     if maps.ndim != 3 or not maps.size or maps.dtype.kind not in "biuf":
         raise ArgumentError(f"{where}: expected heatmaps (N, H, W) of numbers, got {describe(heatmaps)}")
     if count is not None and len(maps) != count:

@@ -12,6 +12,7 @@ from visionkit._errors import ArgumentError, describe
 from visionkit.explain.probe.inputs import Array, not_called
 from visionkit.explain.probe.layers import check_model
 from visionkit.explain.probe.probe import Probe, Program
+from visionkit.explain.probe.target import nothing
 
 _SIDE = 128  # of the pictures, where the model takes any size
 
@@ -38,7 +39,9 @@ class Climber:
         self._where, self._model = where, model
         asked = None if size is None else checked_size(where, "size", size)
         self._free = asked or (_SIDE, _SIDE)
-        probe = Probe(where, model, self._blank(1), layer=layer, output=0)  # of the model's own size, for all layers
+        probe = Probe(
+            where, model, self._blank(1), layer=layer, target=nothing
+        )  # of the model's own size, for all layers
         self._tap = probe.taps[0]  # each call of a shared layer has the same filters
         self.layer = self._tap.place.path
         made = next(call.shape for call in probe.survey.calls if call.tap == self._tap) or ()
@@ -73,7 +76,7 @@ class Climber:
         """
         count, *size, _ = pictures.shape
         blank = self._blank(count, size)
-        probe = Probe(self._where, self._model, blank, target=_nothing, batch_size=count, any_size=True)
+        probe = Probe(self._where, self._model, blank, target=nothing, batch_size=count, any_size=True)
         probe.taps = [self._tap]
         try:
             grown, felt = probe.run(program, filters, images=pictures, fixed=fixed)
@@ -96,8 +99,3 @@ class Climber:
         except (AttributeError, ValueError):  # only its ``call`` knows, or the pictures that it was built with
             built = (self._model.get_build_config() or {}).get("input_shape")
             return zeros(built if isinstance(built, list | tuple) and len(built) == 4 else (None,) * 4, "float32")
-
-
-def _nothing(outputs: Any) -> Any:
-    """As a target: no outputs are asked for, and they need not be there."""
-    return outputs

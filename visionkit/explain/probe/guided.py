@@ -6,12 +6,11 @@ from typing import Any
 import keras
 
 from visionkit._errors import ModelError
+from visionkit.explain.probe.functions import uses
 from visionkit.explain.probe.layers import Place
 from visionkit.explain.probe.swap import Swap
 
 _NAMES = ("relu", "relu6")
-_FUNCTIONS = tuple(getattr(keras.activations, name) for name in _NAMES)
-_MODULES = (keras.ops, keras.ops.nn, keras.activations)
 
 
 @keras.ops.custom_gradient  # type: ignore[untyped-decorator]
@@ -38,13 +37,7 @@ class Guided:
 
     def swaps(self, among: Iterable[Place]) -> list[Swap]:
         """One for each ReLU of a model, and for the functions that a layer of one's own may call."""
-        found = [Swap(module, name, self._guard) for module in _MODULES for name in _NAMES]
-        for _, layer in among:
-            if any(vars(layer).get("activation") is function for function in _FUNCTIONS):
-                found.append(Swap(layer, "activation", self._guard))
-            elif type(layer).__name__.lower() in _NAMES:
-                found.append(Swap(layer, "call", self._guard))
-        return found
+        return [Swap(owner, attribute, self._guard) for owner, attribute, _ in uses(_NAMES, among)]
 
     def check(self) -> None:
         """Make sure that there was one.

@@ -50,7 +50,6 @@ class Inputs:
             lengths = ", ".join(str(len(one)) for one in self.arrays)
             raise ArgumentError(f"{where}: expected as many of each input, got {lengths}")
         self.image = pictures[0]
-        self.pictures = len(pictures)
         fixed = None if wanted is None else wanted[self.image][0]
         self.fixed_batch: int | None = fixed
 
@@ -110,11 +109,10 @@ def _wanted(model: keras.Model, given: Any) -> list[tuple[int | None, ...]] | No
     except (AttributeError, ValueError):
         return None
     if isinstance(given, dict):
-        symbolic = (
-            {one.name: one for one in keras.tree.flatten(symbolic)} if not isinstance(symbolic, dict) else symbolic
-        )
-        if set(given) != set(symbolic):
+        named = symbolic if isinstance(symbolic, dict) else {one.name: one for one in keras.tree.flatten(symbolic)}
+        if set(given) != set(named):
             return None
+        symbolic = named
     return [tuple(one.shape) for one in keras.tree.flatten(symbolic)]
 
 

@@ -3,14 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-import keras
-
+from visionkit.explain.probe.functions import uses
 from visionkit.explain.probe.layers import Place
 from visionkit.explain.probe.swap import Swap
 
 _NAMES = ("softmax", "sigmoid", "log_softmax")
-_FUNCTIONS = tuple(getattr(keras.activations, name) for name in _NAMES)
-_MODULES = (keras.ops, keras.ops.nn, keras.activations)
 
 
 class Activated:
@@ -25,14 +22,7 @@ class Activated:
 
     def swaps(self, among: Iterable[Place]) -> list[Swap]:
         """What watches the layers of a model, and the functions that a layer of one's own may call."""
-        found = [Swap(module, name, self._watch(name)) for module in _MODULES for name in _NAMES]
-        for _, layer in among:
-            activation = vars(layer).get("activation")
-            if any(activation is function for function in _FUNCTIONS):
-                found.append(Swap(layer, "activation", self._watch(activation.__name__)))
-            elif type(layer).__name__.lower() in ("softmax", "sigmoid", "logsoftmax"):
-                found.append(Swap(layer, "call", self._watch(type(layer).__name__.lower())))
-        return found
+        return [Swap(owner, attribute, self._watch(name)) for owner, attribute, name in uses(_NAMES, among)]
 
     def before(self, output: Any) -> tuple[Any, str]:
         """The tensor before the activation that made an output, and its name; else the output itself and "linear"."""

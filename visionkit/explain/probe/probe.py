@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from visionkit._checks import positive
@@ -101,6 +102,11 @@ class Probe:
             real = batch.stop - batch.start
             parts.append(keras.tree.map_structure(lambda one, real=real: one[:real], made) if pads else made)
         return keras.tree.map_structure(lambda *some: np.concatenate(some), *parts)
+
+    def maps(self) -> list[Array]:
+        """The outputs of the taps, float32."""
+        found: list[Array] = self.run(_floats)
+        return found
 
     def scores(self, images: Array | None = None) -> tuple[Floats, Floats, NDArray[np.int32]]:
         """Scores before softmax and sigmoid, after it, and the classes they are of, each (N,).
@@ -254,7 +260,7 @@ class Probe:
     def _shapes(self) -> Hashable:
         """What one graph depends on."""
         shapes = tuple((one.shape[1:], str(one.dtype)) for one in self.inputs.arrays)
-        return shapes, self.inputs.structure(), self.inputs.pictures, self._any_size
+        return shapes, self.inputs.structure(), self._any_size
 
     def _caller(self) -> Callable[[list[Any]], Any]:
         """What calls the model without keeping it alive: it is kept under the model."""
@@ -291,6 +297,10 @@ class Probe:
 
 def _maps(view: View, inputs: list[Any], index: Any) -> list[Any]:
     return view.maps(inputs)
+
+
+def _floats(view: View, inputs: list[Any], index: Any) -> list[Any]:
+    return [ops.cast(one, "float32") for one in view.maps(inputs)]
 
 
 def _scores(view: View, inputs: list[Any], index: Any) -> tuple[Any, Any, Any]:

@@ -10,6 +10,11 @@ from visionkit._errors import ArgumentError, describe
 from visionkit.explain.probe.logits import Activated
 
 
+def nothing(outputs: Any) -> Any:
+    """As a function: no scores are asked for, and there need be no outputs."""
+    return outputs
+
+
 class Target(NamedTuple):
     """Whose scores are taken.
 
@@ -42,7 +47,7 @@ class Target(NamedTuple):
         classes = ops.where(index < 0, ops.cast(ops.argmax(logits, axis=-1), "int32"), index)
         chosen = ops.one_hot(classes, logits.shape[-1], dtype="float32")
         made = ops.softmax(logits) if name == "linear" else _by_class(flat[self.output])
-        made = ops.exp(made) if name.replace("_", "") == "logsoftmax" else made
+        made = ops.exp(made) if name == "log_softmax" else made
         return ops.sum(logits * chosen, axis=-1), ops.sum(made * chosen, axis=-1), classes
 
 
