@@ -1,9 +1,6 @@
 """Pictures in and out: reading, writing, checking, colour and size. The only place where BGR exists."""
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -13,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from visionkit._errors import ArgumentError, FileError, ImageError, describe, one_of
 from visionkit._files import replacing
-from visionkit.preprocess._header import HEAD, BrokenFile, Header, inspect, sniff
+from visionkit.preprocess._decode import check_size, decode, quiet
+from visionkit.preprocess._source import load
 
 Image = NDArray[np.uint8]
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any]
@@ -53,10 +51,10 @@ def read(source: Source, *, mode: Literal["rgb", "gray"] = "rgb", max_pixels: in
     if isinstance(source, np.ndarray):
         name, pixels = "the array", source
         if pixels.ndim in (2, 3):
-            _check_size(name, pixels.shape[1], pixels.shape[0], max_pixels)
+            check_size(name, pixels.shape[1], pixels.shape[0], max_pixels)
     else:
-        name, data = _load(source)
-        pixels = _decode(name, data, max_pixels)
+        name, data = load(source)
+        pixels = decode(name, data, max_pixels)
     picture = _to_eight_bits(name, pixels)
     if mode == "gray":
         return to_gray(picture) if picture.ndim == 3 else picture
@@ -94,7 +92,7 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
         raise FileError(f"write: the folder {str(target.parent)!r} does not exist; make it first")
     if target.is_dir():
         raise FileError(f"write: {str(path)!r} is a folder; give the path of a file in it")
-    with _quiet():
+    with quiet():
         try:
             done, encoded = cv2.imencode(
                 target.suffix.lower(), pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
@@ -201,95 +199,6 @@ def check(image: ArrayLike, where: str) -> Image:
     raise ImageError(f"{expected}; visionkit.preprocess.read(image) converts arrays of other kinds")
 
 
-def _load(source: object) -> tuple[str, bytes]:
-    """The name of a source for messages, and all its bytes."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source)
-        return f"the bytes object ({len(data)} bytes)", data
-    if isinstance(source, str | os.PathLike):
-        name = repr(os.fspath(source))
-        try:
-            with open(source, "rb") as file:
-                return name, _load_rest(name, file)
-        except FileNotFoundError:
-            raise FileError(f"read: there is no file {name}; the current folder is {os.getcwd()!r}") from None
-        except IsADirectoryError:
-            raise FileError(f"read: {name} is a folder; give the path of one picture in it") from None
-        except (OSError, ValueError) as error:  # ValueError: a path with a null character in it
-            if isinstance(error, ImageError):
-                raise
-            raise FileError(f"read: cannot open {name}: {getattr(error, 'strerror', None) or error}") from error
-    if callable(getattr(source, "read", None)):
-        name = f"the file object {describe(getattr(source, 'name', type(source).__name__))}"
-        try:
-            return name, _load_rest(name, source)
-        except (OSError, ValueError) as error:
-            if isinstance(error, ImageError):
-                raise
-            raise FileError(f"read: cannot read from {name}: {error}") from error
-    raise ImageError(
-        f"read: expected a path, bytes, a binary file object or a numpy array, got {describe(source)}; "
-        "numpy.asarray(...) makes an array of most images"
-    )
-
-
-def _load_rest(name: str, file: Any) -> bytes:
-    head = file.read(HEAD)
-    if not isinstance(head, bytes):
-        raise ImageError(f"read: expected {name} to give bytes, got {type(head).__name__}; open it with mode 'rb'")
-    if head and sniff(head) is None:  # say so before a large file that is no picture has filled the memory
-        _refuse(name, head)
-    return b"".join([head, file.read()])
-
-
-def _refuse(name: str, data: bytes) -> Header:
-    """The header of a file, or an ImageError that says why there is none."""
-    if not data:
-        raise ImageError(f"read: {name} is empty; expected the content of a picture file")
-    try:
-        return inspect(data)
-    except BrokenFile as error:
-        raise ImageError(f"read: {name} {error}") from None
-
-
-def _decode(name: str, data: bytes, max_pixels: int) -> NDArray[Any]:
-    """The pixels of a file as they are stored, in RGB or RGBA order and the right way up."""
-    header = _refuse(name, data)
-    _check_size(name, header.width, header.height, max_pixels)
-    pixels: NDArray[Any] | None = None
-    with _quiet(), suppress(cv2.error):  # it raises, or returns None, for what it cannot decode
-        pixels = cv2.imdecode(np.frombuffer(header.data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ImageError(
-            f"read: {name} is a {header.format} file that OpenCV {cv2.__version__} cannot decode; it is damaged, or of "
-            "a kind that OpenCV does not know: save it again as PNG or JPEG"
-        )
-    if pixels.ndim == 3 and pixels.shape[2] > 2:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-    if header.premultiplied and pixels.ndim == 3 and pixels.shape[2] == 4:
-        # white shows through by what is missing from alpha; the colours hold their own part already
-        pixels = cv2.add(pixels, cv2.bitwise_not(cv2.merge([pixels[:, :, 3]] * 4)))[:, :, :3]
-    if header.transparent_gray is not None and pixels.ndim == 2:
-        pixels[pixels == header.transparent_gray] = np.iinfo(pixels.dtype).max
-    return _turn_upright(pixels, header.orientation)
-
-
-def _check_size(name: str, width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageError(
-            f"read: expected at most {max_pixels} pixels, got {width} x {height} in {name}; "
-            "shrink the picture, or raise max_pixels if it comes from someone you trust"
-        )
-
-
-def _turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Undo one of the eight EXIF orientations (EXIF 2.32, tag 0x0112)."""
-    if orientation >= 5:
-        pixels = cv2.transpose(pixels)
-    code = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return pixels if code is None else cv2.flip(pixels, code)
-
-
 def _to_eight_bits(name: str, pixels: NDArray[Any]) -> Image:
     """Any of the accepted arrays as a new uint8 array of shape (H, W) or (H, W, 3)."""
     expected = "an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
@@ -329,26 +238,6 @@ def _on_white(pixels: Image) -> Image:
     # in whole numbers, rounded: white shows through by what is missing from alpha
     opaque = alpha.astype(np.uint16)
     return ((colors * opaque + (255 - opaque) * np.uint16(255) + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
-
-
-_log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, OpenCV 5
-_quiet_lock = threading.Lock()
-_quiet_users: list[int] = []  # one entry for each thread inside; the first holds the level to go back to
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep OpenCV's log still: what goes wrong is said once, in the error."""
-    with _quiet_lock:
-        _quiet_users.append(_quiet_users[0] if _quiet_users else _log.getLogLevel())
-        _log.setLogLevel(0)
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            level = _quiet_users.pop()
-            if not _quiet_users:
-                _log.setLogLevel(level)
 
 
 def _is_whole(value: object) -> bool:

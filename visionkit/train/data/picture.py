@@ -1,7 +1,6 @@
 """From a file to a picture of the least size that serves: decoded at a fraction of its size where that is enough."""
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import FileError, ImageError
+from visionkit.preprocess._decode import REDUCED, reduced
 from visionkit.preprocess._header import BrokenFile, inspect
-from visionkit.preprocess.image import Image, _turn_upright, read, resize, to_gray
-
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
+from visionkit.preprocess.image import Image, read, resize, to_gray
 
 
 class File(NamedTuple):
@@ -131,7 +124,7 @@ class Framing:
         canvas = self.canvas(file)
         # pixels of the file for each pixel of the result, down and across
         density = [needed / wanted for needed, wanted in zip(_window(canvas, self.crop), self.size, strict=True)]
-        reduction = max((factor for factor in _REDUCED if factor <= min(density)), default=1) if file.is_jpeg else 1
+        reduction = max((factor for factor in REDUCED if factor <= min(density)), default=1) if file.is_jpeg else 1
         pixels = _middle(self._decode(file, reduction), (file.height, file.width), canvas)
         parts = min(1.0, file.height / canvas[0]), min(1.0, file.width / canvas[1])  # of the canvas, which it fills
         if self.warped:
@@ -146,17 +139,14 @@ class Framing:
         return pixels if inner == outer else _on_black(pixels, outer)
 
     def _decode(self, file: File, reduction: int) -> Image:
-        data, pixels = file.data(), None
-        if file.is_jpeg:
-            with suppress(cv2.error):
-                pixels = cv2.imdecode(data, _REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+        data = file.data()
+        pixels = reduced(data, reduction, file.orientation) if file.is_jpeg else None
         if pixels is None:
             try:
                 return read(data.tobytes(), mode="gray" if self.gray else "rgb", max_pixels=self.max_pixels)
             except ImageError as error:
                 raise ImageError(str(error).replace(f"the bytes object ({len(data)} bytes)", repr(file.path))) from None
-        upright = _turn_upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), file.orientation)
-        return to_gray(upright) if self.gray else upright
+        return to_gray(pixels) if self.gray else pixels
 
 
 def _middle(pixels: Image, whole: tuple[int, int], canvas: tuple[int, int]) -> Image:
