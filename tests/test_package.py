@@ -69,6 +69,13 @@ def test_the_archive_holds_what_the_tests_and_the_build_need(built):
     assert not {name for name in names if name.endswith((".pyc", ".whl", ".gz")) or name.startswith(("dist/", "runs/"))}
 
 
+def test_two_builds_give_the_same_bytes(built, tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    for made in built:
+        assert (tmp_path / made.name).read_bytes() == made.read_bytes()
+
+
 def test_the_installed_version_is_this_one():
     try:
         installed = importlib.metadata.version("visionkit")
