@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("page", ["explain", "train"])
+@pytest.mark.parametrize("page", ["explain", "security", "train"])
 def test_the_code_of_a_page_runs(page, tmp_path):
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     code = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)

@@ -27,7 +27,7 @@ NAMES = {
     "visionkit.models": """
         ModelOptions alexnet cifar_convnet compare create densenet121 densenet169 densenet201 efficientnet_b0
         efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
-        efficientnet_b7 export features fuse glyph_resnet inline lenet5 list_models load_weights mobilenet
+        efficientnet_b7 export features fuse glyph_resnet inline lenet5 list_models load load_weights mobilenet
         mobilenet_v2 mobilenet_v3_large mobilenet_v3_small profile resnet101 resnet101v2 resnet110_cifar resnet152
         resnet152v2 resnet18 resnet20_cifar resnet32_cifar resnet34 resnet44_cifar resnet50 resnet50v2 resnet56_cifar
         small_convnet vgg16 vgg19 xception zfnet

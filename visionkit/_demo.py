@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit import preprocess, reader
+from visionkit._files import make_folder, writing
 from visionkit.reader import Reading
 from visionkit.reader.glyph import glyph
 from visionkit.reader.sample import Page, draw_page
@@ -30,9 +31,10 @@ class Demo(NamedTuple):
 
 def run(folder: Path) -> Demo:
     """Draw a page, read it, and write page.png, reading.png and strip.png into a folder."""
+    with writing("demo", folder, what="make the folder"):
+        make_folder(folder)
     page = draw_page(TEXT, kind=KIND, seed=SEED)
     reading = reader.load().read(page.image)
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {"page.png": page.image, "reading.png": reading.draw(), "strip.png": strip(reading)}
     for name, picture in pictures.items():
         preprocess.write(folder / name, picture)

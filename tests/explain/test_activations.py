@@ -211,7 +211,7 @@ def test_what_fails_half_way_leaves_whole_files(tmp_path, monkeypatch):
 
     def full(handle):
         synced.append(handle)
-        if len(synced) == 3:
+        if len(synced) == 5:  # two files, and their folder after each of them
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)

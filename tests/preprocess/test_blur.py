@@ -106,25 +106,6 @@ def test_the_edge_score_depends_little_on_contrast_and_size():
     assert blur_score(large) == pytest.approx(blur_score(resize(large, longest=800)), abs=1e-9)
 
 
-def published(gray, size=60):
-    rows, columns = gray.shape
-    spectrum = np.fft.fftshift(np.fft.fft2(gray))
-    spectrum[rows // 2 - size : rows // 2 + size, columns // 2 - size : columns // 2 + size] = 0
-    return np.mean(20 * np.log(np.abs(np.fft.ifft2(np.fft.ifftshift(spectrum)))))
-
-
-@given(st.integers(20, 61), st.integers(20, 61), st.integers(1, 9), st.integers(0, 2**32 - 1))
-def test_fft_is_the_published_formula(rows, columns, size, seed):
-    gray = np.random.default_rng(seed).integers(0, 256, (rows, columns), np.uint8)
-    assert blur_score(gray, method="fft", size=size) == pytest.approx(published(gray, size), abs=0.05)
-
-
-@pytest.mark.parametrize("name", SHARP)
-def test_fft_is_the_published_formula_on_photographs(name):
-    gray = to_gray(picture(name))
-    assert blur_score(gray, method="fft") == pytest.approx(published(gray), abs=0.05)
-
-
 def test_laplacian_is_its_variance():
     gray = to_gray(picture("coffee")).astype(float)
     padded = np.pad(gray, 1, mode="reflect")

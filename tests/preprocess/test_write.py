@@ -63,7 +63,7 @@ def test_places_that_cannot_be_written(tmp_path):
     with pytest.raises(vk.FileError, match="does not exist"):
         write(tmp_path / "missing" / "picture.png", PICTURE)
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(vk.FileError, match="is a folder"):
+    with pytest.raises(vk.FileError, match="it is a folder"):
         write(tmp_path / "folder.png", PICTURE)
     with pytest.raises(vk.ArgumentError, match="expected a path"):
         write(None, PICTURE)

@@ -182,7 +182,8 @@ def test_broken_files_are_named_before_training(tmp_path):
         from_directory(tmp_path, image_size=24)
     for text in ("1.jpg' is a JPEG file that ends too early", "3.jpg' is not a picture", "4.jpg' is empty"):
         assert text in str(caught.value)
-    data = from_directory(tmp_path, image_size=24, batch_size=3, on_error="skip")
+    with pytest.warns(UserWarning, match="left out 3 of 10 files"):
+        data = from_directory(tmp_path, image_size=24, batch_size=3, on_error="skip")
     assert [os.path.relpath(one.file, tmp_path) for one in data.skipped] == ["cat/1.jpg", "dog/3.jpg", "dog/4.jpg"]
     assert sum(len(x) for x, _ in data.batches()) == data.samples == 7
     assert data.labels.tolist() == [0, 0, 0, 0, 1, 1, 1]
@@ -205,7 +206,8 @@ def test_a_whole_file_that_cannot_be_decoded(tmp_path):
     data = from_directory(tmp_path, image_size=24)
     with pytest.raises(ImageError, match=r"bad\.jpg' is a JPEG file that OpenCV .* cannot decode"):
         _ = data[0]
-    data = from_directory(tmp_path, image_size=24, on_error="skip")
+    with pytest.warns(UserWarning, match="left out 1 of 5 files"):
+        data = from_directory(tmp_path, image_size=24, on_error="skip")
     assert [one.file for one in data.skipped] == [str(path)]
     assert len(data[0][0]) == 4
 

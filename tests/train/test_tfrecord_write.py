@@ -218,7 +218,7 @@ def test_a_full_disk_leaves_whole_shards(tmp_path, monkeypatch):
 
     def full(handle):
         calls.append(handle)
-        if len(calls) == 4:  # the manifest, two shards
+        if len(calls) == 7:  # the manifest and two shards, and their folder after each of them
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(handle)
 

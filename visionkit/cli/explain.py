@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionkit._errors import ArgumentError, FileError, ModelError, one_of
-from visionkit.cli.photos import Answer, coloured, expand, for_each, places
+from visionkit.cli.folder import Answer, expand, for_each, places
+from visionkit.cli.photos import coloured, count
 from visionkit.cli.show import hushed, import_keras, printable
 
 if TYPE_CHECKING:
@@ -56,14 +57,6 @@ def add_to(verbs: Any) -> None:
     verb.set_defaults(run=run)
 
 
-def count(text: str) -> int:
-    """A number from 1 on from the command line."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
 def run(options: argparse.Namespace) -> int:
     """`visionkit explain`."""
     if options.layer is not None and options.method in PIXELS:
@@ -83,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         model = model_of("explain", options.model)
     size = input_of(model)
     maps = method_of(options.method, options.layer)
-    drawings = places(options.out, photos, several=True)
+    drawings = places("--out", options.out, photos, several=True)
 
     def answer(photo: Path) -> Answer:
         picture = preprocess.read(photo, mode="gray" if size[2] == 1 else "rgb")

@@ -1,16 +1,17 @@
 """The verbs about photos: `visionkit read | blur | demo`."""
 
 import argparse
-import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from visionkit._errors import ArgumentError, BlurryImageError, FileError, ImageError, NothingFoundError
-from visionkit.cli.show import OK, complain, import_keras, printable, progress, show, show_rows
+from visionkit._errors import ArgumentError, ImageError, NothingFoundError
+from visionkit.cli.folder import Answer, expand, for_each, places, processors
+from visionkit.cli.show import OK, import_keras, printable, show_rows
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from visionkit.reader import Reading
 
 METHODS = ("edge", "fft", "laplacian")
-# what is taken from a folder
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2")
 
 
 def add_to(verbs: Any) -> None:
@@ -55,6 +54,13 @@ def add_to(verbs: Any) -> None:
 def _photos(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder of pictures")
     verb.add_argument("--json", action="store_true", help="JSON, one object in a line for each photo")
+    verb.add_argument(
+        "--threads",
+        type=count,
+        default=processors(),
+        metavar="N",
+        help="how many work (default: as many as processors)",
+    )
 
 
 def number(text: str) -> float:
@@ -65,39 +71,50 @@ def number(text: str) -> float:
     return value
 
 
-class Answer(NamedTuple):
-    """What came out for one photo: for scripts, for a pipe, for a terminal, and as exit status."""
+def count(text: str) -> int:
+    """A number from 1 on from the command line."""
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
 
-    data: dict[str, Any]
-    text: str
-    shown: Callable[[], "RenderableType"]
-    status: int = OK
+
+@contextmanager
+def about(photo: Path) -> Iterator[None]:
+    """An argument that does not fit one photo, such as a check of sharpness that needs a larger one, is its fault."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ImageError(f"'{photo}': {error}") from error
 
 
 def read(options: argparse.Namespace) -> int:
     """`visionkit read`."""
     from visionkit import preprocess, reader
+    from visionkit.reader.decide import allowed
 
     photos, several = expand(options.photos)
-    drawings = places(options.draw, photos, several) if options.draw else {}
+    drawings = places("--draw", options.draw, photos, several) if options.draw else {}
     if options.network.endswith((".keras", ".h5")):
         import_keras()
     network = reader.load(options.network)
+    allowed(options.charset, network.characters)
 
     def answer(photo: Path) -> Answer:
-        reading = network.read(
-            photo,
-            charset=options.charset,
-            blur=None if options.blur == "none" else options.blur,
-            blur_threshold=options.blur_threshold,
-        )
+        with about(photo):
+            reading = network.read(
+                photo,
+                charset=options.charset,
+                blur=None if options.blur == "none" else options.blur,
+                blur_threshold=options.blur_threshold,
+            )
         if not reading.characters:
             raise NothingFoundError(f"read: expected characters on '{photo}', found nothing that could be one")
         if photo in drawings:
             preprocess.write(drawings[photo], reading.draw())
         return Answer(reading.to_dict(), reading.text, lambda: panel(photo, reading))
 
-    return for_each(photos, several, answer, as_json=options.json)
+    return for_each(photos, several, answer, as_json=options.json, threads=options.threads)
 
 
 def blur(options: argparse.Namespace) -> int:
@@ -108,13 +125,14 @@ def blur(options: argparse.Namespace) -> int:
     threshold = preprocess.BLUR_THRESHOLDS[options.method] if options.threshold is None else options.threshold
 
     def answer(photo: Path) -> Answer:
-        score = preprocess.blur_score(preprocess.read(photo), method=options.method)
+        with about(photo):
+            score = preprocess.blur_score(preprocess.read(photo, mode="gray"), method=options.method)
         blurry = score <= threshold
         data = {"method": options.method, "score": round(score, 4), "threshold": threshold, "blurry": blurry}
         text = f"{score:.2f} {'blurry' if blurry else 'sharp'}"
         return Answer(data, text, lambda: coloured(photo, text, "red" if blurry else "green"), int(blurry))
 
-    return for_each(photos, several, answer, as_json=options.json)
+    return for_each(photos, several, answer, as_json=options.json, threads=options.threads)
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -131,66 +149,6 @@ def demo(options: argparse.Namespace) -> int:
     for picture in shown.pictures:
         print(picture)
     return OK
-
-
-def expand(paths: Sequence[Path]) -> tuple[list[Path], bool]:
-    """The photos, folders replaced by the pictures in them, and whether to answer as for several."""
-    photos: list[Path] = []
-    for path in paths:
-        inside = path.is_dir() and sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
-        photos += inside or [path]  # a folder without pictures is told of when it is its turn
-    return list(dict.fromkeys(photos)), len(paths) > 1 or paths[0].is_dir()
-
-
-def places(out: Path, photos: Sequence[Path], several: bool) -> dict[Path, Path]:
-    """Where to draw each photo: at `out` itself, or in the folder `out` under the photo's own name."""
-    if several and out.exists() and not out.is_dir():
-        raise FileError(f"--draw: expected a folder for several photos, got the file '{out}'")
-    if several or out.is_dir():
-        drawings: dict[Path, Path] = {}
-        for photo in photos:
-            names = (out / f"{photo.stem}{n}.png" for n in ("", *(f"-{k}" for k in range(2, len(photos) + 1))))
-            drawings[photo] = next(name for name in names if name not in drawings.values())
-        out.mkdir(parents=True, exist_ok=True)
-    else:
-        drawings = {photos[0]: out}
-    originals = {photo.resolve() for photo in photos}
-    for drawing in drawings.values():
-        if drawing.resolve() in originals:
-            raise ArgumentError(f"--draw: '{drawing}' is one of the photos, which it would replace; name another place")
-    return drawings
-
-
-def for_each(photos: Sequence[Path], several: bool, answer: Callable[[Path], Answer], *, as_json: bool) -> int:
-    """Answer for each photo as soon as it is done; one that cannot be used does not keep the rest from being done."""
-    status = OK
-    with progress(len(photos), as_json) as advance:
-        for photo in photos:
-            try:
-                found = answer(photo)
-            except (ImageError, FileError) as error:
-                status = max(status, complain(error, photo))
-                if as_json:
-                    print(json.dumps({"path": str(photo)} | failure(error)))
-            else:
-                status = max(status, found.status)
-                if as_json:
-                    print(json.dumps({"path": str(photo)} | found.data))
-                elif sys.stdout.isatty():
-                    show(found.shown())
-                else:
-                    before = f"{printable(photo)}: " if several else ""
-                    print("\n".join(before + line for line in found.text.split("\n")))
-            advance()
-    return status
-
-
-def failure(error: Exception) -> dict[str, Any]:
-    """What scripts are told of an error."""
-    measured = (
-        {"score": round(error.score, 4), "threshold": error.threshold} if isinstance(error, BlurryImageError) else {}
-    )
-    return {"error": str(error)} | measured
 
 
 def panel(photo: Path, reading: "Reading") -> "RenderableType":

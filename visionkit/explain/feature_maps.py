@@ -13,7 +13,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from visionkit._checks import flag, positive
-from visionkit._errors import ArgumentError, FileError, one_of
+from visionkit._errors import ArgumentError, one_of
+from visionkit._files import make_folder, writing
 from visionkit.explain.pictures.grid import channels, grid
 from visionkit.explain.pictures.overlay import COLORMAPS
 from visionkit.explain.probe.layers import places
@@ -228,9 +229,5 @@ def _folder(where: str, folder: Any) -> Path:
     """The folder, made where it is missing."""
     if not isinstance(folder, str | os.PathLike):
         raise ArgumentError(f"{where}: expected folder to be a path, got {type(folder).__name__}")
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{where}: cannot make the folder {str(folder)!r}: {error.strerror or error}") from error
-    return path
+    with writing(where, folder, what="make the folder"):
+        return make_folder(folder)

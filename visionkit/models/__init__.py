@@ -52,6 +52,7 @@ from visionkit.models.tools.features import features
 from visionkit.models.tools.fuse import fuse
 from visionkit.models.tools.inline import inline
 from visionkit.models.tools.profile import profile
+from visionkit.models.tools.source import load
 from visionkit.models.vgg import vgg16, vgg19
 from visionkit.models.weights import load_weights
 from visionkit.models.xception import xception
@@ -81,6 +82,7 @@ __all__ = [
     "inline",
     "lenet5",
     "list_models",
+    "load",
     "load_weights",
     "mobilenet",
     "mobilenet_v2",

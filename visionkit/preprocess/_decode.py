@@ -1,8 +1,6 @@
 """From the bytes of a picture file to its pixels; the only place that calls OpenCV's decoder."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -10,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import ImageError
-from visionkit.preprocess._header import BrokenFile, Header, inspect
+from visionkit.preprocess._eight import bands, eight_bits
+from visionkit.preprocess._header import DEPTH, BrokenFile, Header, inspect
+from visionkit.preprocess._libjpeg import damage
+from visionkit.preprocess._quiet import quiet
+
+# how the luminance of a JPEG file is asked for: as it is stored, with none of the work for the colours
+_LUMINANCE = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 
 # what OpenCV divides the height and width of a JPEG file by while it decodes -> how that is asked for
 REDUCED = {
@@ -31,24 +35,48 @@ def header_of(name: str, data: bytes) -> Header:
         raise ImageError(f"read: {name} {error}") from None
 
 
-def decode(name: str, data: bytes, max_pixels: int) -> NDArray[Any]:
-    """The pixels of a file as they are stored, in RGB or RGBA order and the right way up."""
+def decode(name: str, data: bytes, max_pixels: int, *, luminance: bool = False) -> NDArray[Any]:
+    """The pixels of a file as they are stored, in RGB or RGBA order and the right way up.
+
+    Where only the ``luminance`` is asked for, a JPEG file gives nothing else; other files give all that they have.
+    """
     header = header_of(name, data)
-    check_size(name, header.width, header.height, max_pixels)
-    pixels = stored(np.frombuffer(header.data, np.uint8))
+    check_size(name, header.width, header.height, max_pixels, depth=header.depth)
+    try:
+        pixels = stored(
+            np.frombuffer(header.data, np.uint8),
+            _LUMINANCE if luminance and header.format == "JPEG" else cv2.IMREAD_UNCHANGED,
+        )
+    except BrokenFile as error:
+        raise ImageError(f"read: {name} {error}") from None
     if pixels is None:
         raise ImageError(
             f"read: {name} is a {header.format} file that OpenCV {cv2.__version__} cannot decode; it is damaged, or of "
             "a kind that OpenCV does not know: save it again as PNG or JPEG"
         )
-    if pixels.ndim == 3 and pixels.shape[2] > 2:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-    if header.premultiplied and pixels.ndim == 3 and pixels.shape[2] == 4:
-        # white shows through by what is missing from alpha; the colours hold their own part already
-        pixels = cv2.add(pixels, cv2.bitwise_not(cv2.merge([pixels[:, :, 3]] * 4)))[:, :, :3]
     if header.transparent_gray is not None and pixels.ndim == 2:
         pixels[pixels == header.transparent_gray] = np.iinfo(pixels.dtype).max
+    if pixels.ndim == 3 and pixels.shape[2] > 2:
+        for rows in bands(pixels):
+            _to_rgb(pixels[rows], premultiplied=header.premultiplied)
+        if header.premultiplied:
+            pixels = pixels[:, :, :3]
+    if pixels.dtype == np.uint16 and pixels.ndim in (2, 3) and pixels.shape[-1] != 2:
+        pixels = eight_bits(pixels)  # half of it is less to turn
     return turn_upright(pixels, header.orientation)
+
+
+def _to_rgb(pixels: NDArray[Any], *, premultiplied: bool) -> None:
+    """Swap red and blue in place, and put colours that are multiplied by alpha already on white."""
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):  # which OpenCV does not work with
+        pixels[:, :, :3] = pixels[:, :, 2::-1].copy()
+        return
+    alpha = pixels.shape[2] == 4
+    pixels[:] = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if alpha else cv2.COLOR_BGR2RGB)
+    if alpha and premultiplied:
+        white = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
+        # white shows through by what is missing from alpha; the colours hold their own part already
+        pixels[:] = cv2.add(pixels, cv2.merge([white - pixels[:, :, 3]] * 4))
 
 
 def reduced(data: NDArray[np.uint8], reduction: int, orientation: int) -> NDArray[np.uint8] | None:
@@ -59,22 +87,41 @@ def reduced(data: NDArray[np.uint8], reduction: int, orientation: int) -> NDArra
         reduction: 1, 2, 4 or 8, by which height and width are divided and rounded up.
         orientation: of EXIF, 1 to 8.
     """
-    pixels = stored(data, REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = None
+    with suppress(BrokenFile):
+        pixels = stored(data, REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
     return None if pixels is None else turn_upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), orientation)
 
 
 def stored(data: NDArray[np.uint8], flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any] | None:
-    """What OpenCV makes of the bytes of a file; None for what it cannot decode."""
-    with quiet(), suppress(cv2.error):  # it raises, or returns None
-        return cv2.imdecode(data, flags)
-    return None
+    """What OpenCV makes of the bytes of a file; None for what it cannot decode.
+
+    Raises:
+        BrokenFile: libjpeg made something of data that are damaged.
+    """
+    pixels, told = _told(data, flags, alone=False)
+    if told is not None:
+        raise BrokenFile(f"is a damaged JPEG file ({told}); copy or download it again")
+    return pixels
 
 
-def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
+def _told(data: NDArray[np.uint8], flags: int, *, alone: bool) -> tuple[NDArray[Any] | None, str | None]:
+    """The pixels, and what tells that they are wrong."""
+    pixels = None
+    with quiet(alone=alone) as heard, suppress(cv2.error):  # it raises, or returns None
+        pixels = cv2.imdecode(data, flags)
+    told = damage(heard.text, data.tobytes()) if heard.text else None
+    if told is not None and heard.shared:  # it may be of another file
+        return _told(data, flags, alone=True)
+    return pixels, told
+
+
+def check_size(name: str, width: int, height: int, max_pixels: int, *, depth: int = 1) -> None:
     """Refuse a picture of too many pixels."""
-    if width * height > max_pixels:
+    if width * height * max(1, depth / DEPTH) > max_pixels:
+        many = f" of {depth} bytes, each of which counts as {depth / DEPTH:.3g}" if depth > DEPTH else ""
         raise ImageError(
-            f"read: expected at most {max_pixels} pixels, got {width} x {height} in {name}; "
+            f"read: expected at most {max_pixels} pixels, got {width} x {height}{many} in {name}; "
             "shrink the picture, or raise max_pixels if it comes from someone you trust"
         )
 
@@ -85,23 +132,3 @@ def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
         pixels = cv2.transpose(pixels)
     code = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return pixels if code is None else cv2.flip(pixels, code)
-
-
-_log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, OpenCV 5
-_quiet_lock = threading.Lock()
-_quiet_users: list[int] = []  # one entry for each thread inside; the first holds the level to go back to
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep OpenCV's log still: what goes wrong is said once, in the error."""
-    with _quiet_lock:
-        _quiet_users.append(_quiet_users[0] if _quiet_users else _log.getLogLevel())
-        _log.setLogLevel(0)
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            level = _quiet_users.pop()
-            if not _quiet_users:
-                _log.setLogLevel(level)

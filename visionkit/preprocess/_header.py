@@ -4,6 +4,7 @@ A few hundred bytes can claim a picture of many gigapixels, and a file that was 
 picture that is half grey. Both are found here, by walking the parts of the file without decoding any of them.
 """
 
+import math
 import re
 import struct
 import zlib
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 HEAD = 32  # bytes that tell the format
+DEPTH = 6  # bytes: pixels that take more count as more, since OpenCV holds a picture twice while it decodes
+_SCANS = 100  # of a JPEG file: programs write a dozen, and each takes as long as the picture is large
 
 
 class BrokenFile(Exception):
@@ -27,6 +30,12 @@ class Header(NamedTuple):
     data: bytes
     transparent_gray: int | None = None  # the one grey level that stands for nothing, in a grey PNG
     premultiplied: bool = False  # the colours are multiplied by alpha already
+    depth: int = 4  # bytes that a pixel takes while it is decoded, at most or about
+
+    @property
+    def pixels(self) -> float:
+        """How many there are; deep ones count as more."""
+        return self.width * self.height * max(1, self.depth / DEPTH)
 
 
 def sniff(head: bytes) -> str | None:
@@ -48,7 +57,7 @@ def inspect(data: bytes) -> Header:
         raise BrokenFile(f"is not a picture in a known format; expected one of {', '.join(_MAGIC)}")
     try:
         header = _WALKERS[name](data)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):  # the last: an offset of 64 bits
         raise _cut_off(name) from None
     if header.width < 1 or header.height < 1:
         raise BrokenFile(f"is a damaged {name} file: it gives its size as {header.width} x {header.height}")
@@ -61,24 +70,34 @@ def _cut_off(name: str) -> BrokenFile:
 
 def _jpeg(data: bytes) -> Header:
     width = height = 0
-    orientation, at = 1, 2
+    orientation, at, kept = 1, 2, [data[:2]]
+    picture, scans, loose = None, 0, False  # where the scans begin, their number, and whether there are stray bytes
     while True:
         found = _JPEG_MARKER.search(data, at)
         if found is None:
             raise _cut_off("JPEG")
-        marker, at = data[found.start() + 1], found.end()
+        loose = loose or (picture is None and found.start() > at)
+        start, marker, at = found.start(), data[found.start() + 1], found.end()
         if marker == 0xD9:  # end of image
             break
-        if marker in (0x01, 0xD8):  # these two stand alone
-            continue
-        length = _unpack(">H", data, at)[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
-            rows, columns = _unpack(">HH", data, at + 3)
-            if columns * rows >= width * height:
-                width, height = columns, rows
-        elif marker == 0xE1 and data[at + 2 : at + 8] == b"Exif\0\0":
-            orientation = _exif_orientation(data[at + 8 : at + length])
-        at += max(length, 2)
+        if marker not in (0x01, 0xD8):  # these two stand alone
+            length = _unpack(">H", data, at)[0]
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
+                rows, columns = _unpack(">HH", data, at + 3)
+                if columns * rows >= width * height:
+                    width, height = columns, rows
+            elif marker == 0xE1 and data[at + 2 : at + 8] == b"Exif\0\0":
+                orientation = _exif_orientation(data[at + 8 : at + length])
+            elif marker == 0xDA:
+                picture = start if picture is None else picture
+                scans += 1
+            at += max(length, 2)
+        if picture is None:
+            kept.append(data[start:at])
+    if scans > _SCANS:
+        raise BrokenFile(f"is a JPEG file of {scans} scans, more than {_SCANS}; save it again")
+    if loose:  # stray bytes are left out: libjpeg would speak of them, and then no more of damage
+        data = b"".join([*kept, data[start if picture is None else picture :]])
     return Header("JPEG", width, height, orientation, data)
 
 
@@ -103,8 +122,9 @@ def _png(data: bytes) -> Header:
         at = end
     if data[12:16] != b"IHDR":
         raise BrokenFile("is a damaged PNG file: it does not begin with its size")
-    width, height = _unpack(">II", data, 16)
-    return Header("PNG", width, height, orientation, b"".join(kept), transparent)
+    width, height, bits, kind = _unpack(">IIBB", data, 16)
+    depth = bits * 4 // 8 if kind == 6 else 4
+    return Header("PNG", width, height, orientation, b"".join(kept), transparent, depth=depth)
 
 
 def _webp(data: bytes) -> Header:
@@ -139,8 +159,10 @@ def _tiff(data: bytes) -> Header:
     extra = tags.get(338, [0])[0]
     if extra in (1, 2) and tags.get(277) == [2]:
         raise BrokenFile("is a grey TIFF file with transparency, which OpenCV cannot decode; save it again as PNG")
+    bits, samples = max(tags.get(258) or [1]), max(tags.get(277) or [1])
     # libtiff multiplies 8-bit colours by alpha, and turns the picture upright itself
-    return Header("TIFF", width, height, 1, data, premultiplied=extra == 1 or tags.get(258, [8])[0] == 8)
+    premultiplied = extra == 1 or tags.get(258, [8])[0] == 8
+    return Header("TIFF", width, height, 1, data, premultiplied=premultiplied, depth=-(-bits * samples // 8))
 
 
 def _gif(data: bytes) -> Header:
@@ -193,18 +215,18 @@ def _pnm(data: bytes) -> Header:
 
 def _jpeg2000(data: bytes) -> Header:
     # Every place that may be the size is taken for it: the largest counts, so that none can hide behind a comment.
-    sizes = [_unpack(">IIII", data, found.end() + 4) for found in re.finditer(rb"\xff\x4f\xff\x51", data)]
+    sizes = [_unpack(">II24xH", data, found.end() + 4) for found in re.finditer(rb"\xff\x4f\xff\x51", data)]
     if not sizes:
         raise _cut_off("JPEG 2000")
-    width, height, _, _ = max(sizes, key=lambda size: size[0] * size[1])
-    return Header("JPEG 2000", width, height, 1, data)
+    width, height, channels = max(sizes, key=lambda size: math.prod(map(int, size)))
+    return Header("JPEG 2000", width, height, 1, data, depth=4 * channels)  # OpenJPEG takes 32 bits for each
 
 
 def _exif_orientation(data: bytes) -> int:
     try:
         orientation = _tiff_tags(data).get(0x0112, [1])[0]
-    except (struct.error, IndexError, BrokenFile):  # damaged notes about a picture do not spoil the picture
-        return 1
+    except (struct.error, IndexError, OverflowError, BrokenFile):
+        return 1  # damaged notes about a picture do not spoil the picture
     return orientation if 1 <= orientation <= 8 else 1
 
 

@@ -1,23 +1,37 @@
 """All the bytes of a picture file, from wherever it is."""
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from visionkit._errors import FileError, ImageError, describe
 from visionkit.preprocess._decode import header_of
 from visionkit.preprocess._header import HEAD, sniff
 
 
-def load(source: object) -> tuple[str, bytes]:
+class Loaded(NamedTuple):
+    """A picture file that is in memory.
+
+    Attributes:
+        name: what messages call it.
+        data: all its bytes.
+    """
+
+    name: str
+    data: bytes
+
+
+def load(source: object) -> Loaded:
     """The name of a source for messages, and all its bytes."""
+    if isinstance(source, Loaded):
+        return source
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
-        return f"the bytes object ({len(data)} bytes)", data
+        return Loaded(f"the bytes object ({len(data)} bytes)", data)
     if isinstance(source, str | os.PathLike):
         name = repr(os.fspath(source))
         try:
-            with open(source, "rb") as file:
-                return name, _rest(name, file)
+            with open(source, "rb", opener=_without_waiting) as file:
+                return Loaded(name, _rest(name, file))
         except FileNotFoundError:
             raise FileError(f"read: there is no file {name}; the current folder is {os.getcwd()!r}") from None
         except IsADirectoryError:
@@ -29,7 +43,7 @@ def load(source: object) -> tuple[str, bytes]:
     if callable(getattr(source, "read", None)):
         name = f"the file object {describe(getattr(source, 'name', type(source).__name__))}"
         try:
-            return name, _rest(name, source)
+            return Loaded(name, _rest(name, source))
         except (OSError, ValueError) as error:
             if isinstance(error, ImageError):
                 raise
@@ -38,6 +52,14 @@ def load(source: object) -> tuple[str, bytes]:
         f"read: expected a path, bytes, a binary file object or a numpy array, got {describe(source)}; "
         "numpy.asarray(...) makes an array of most images"
     )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to is an empty one, and not waited for."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(handle, True)  # who writes to it already may take the time that he needs
+    return handle
 
 
 def _rest(name: str, file: Any) -> bytes:

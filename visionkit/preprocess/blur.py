@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionkit._errors import ArgumentError, describe, one_of
+from visionkit.preprocess._fft import fft_score
 from visionkit.preprocess.image import Image, _is_number, _is_whole, check, resize, to_gray
 
 Method = Literal["edge", "fft", "laplacian"]
@@ -54,16 +55,7 @@ def blur_score(image: ArrayLike, *, method: Method = "edge", size: int = 60) -> 
     >>> blur_score(page) > 0.4 > blur_score(cv2.GaussianBlur(page, (0, 0), 5))
     True
     """
-    _check_method("blur_score", method)
-    if not _is_whole(size) or size < 1:
-        raise ArgumentError(f"blur_score: expected size to be a whole number from 1 on, got {describe(size)}")
-    pixels = check(image, "blur_score")
-    gray = pixels if pixels.ndim == 2 else to_gray(pixels)
-    if method == "edge":
-        return _edge(gray)
-    if method == "fft":
-        return _fft(gray, int(size))
-    return float(cv2.Laplacian(gray, cv2.CV_64F).var())
+    return _score("blur_score", image, method, size)
 
 
 def is_blurry(image: ArrayLike, *, method: Method = "edge", threshold: float | None = None, size: int = 60) -> bool:
@@ -87,15 +79,29 @@ def is_blurry(image: ArrayLike, *, method: Method = "edge", threshold: float | N
     >>> is_blurry(page), is_blurry(cv2.GaussianBlur(page, (0, 0), 5))
     (False, True)
     """
-    _check_method("is_blurry", method)
     if threshold is not None and (not _is_number(threshold) or np.isnan(threshold)):
         raise ArgumentError(f"is_blurry: expected threshold to be a number or None, got {describe(threshold)}")
-    return blur_score(image, method=method, size=size) <= (THRESHOLDS[method] if threshold is None else threshold)
+    return _score("is_blurry", image, method, size) <= (THRESHOLDS[method] if threshold is None else threshold)
 
 
-def _check_method(where: str, method: str) -> None:
-    if method not in THRESHOLDS:
+def _score(where: str, image: ArrayLike, method: Method, size: int) -> float:
+    if method not in tuple(THRESHOLDS):
         raise one_of(where, "method", method, THRESHOLDS)
+    if not _is_whole(size) or size < 1:
+        raise ArgumentError(f"{where}: expected size to be a whole number from 1 on, got {describe(size)}")
+    pixels = check(image, where)
+    gray = pixels if pixels.ndim == 2 else to_gray(pixels)
+    if method == "edge":
+        return _edge(gray)
+    if method == "laplacian":
+        return float(cv2.Laplacian(gray, cv2.CV_64F).var())
+    rows, columns = gray.shape
+    if size >= (least := (max(rows, columns) + 1) // 2):
+        raise ArgumentError(
+            f"{where}: expected size to leave a part of the spectrum of a picture of {columns} x {rows} pixels, got "
+            f"{size}, which cuts out all of it; take a size below {least}, or method='edge'"
+        )
+    return fft_score(gray, int(size))
 
 
 def _edge(gray: Image) -> float:
@@ -137,40 +143,9 @@ def _loss(steps: NDArray[np.float32], sizes: NDArray[np.float32], dx: int, dy: i
 
 def _highest(values: NDArray[np.float32], count: int) -> float:
     """The lowest of so many highest values."""
-    place = max(0, values.size - max(count, 1))
-    return float(np.partition(values, place, axis=None)[place])
-
-
-def _fft(gray: Image, size: int) -> float:
-    """The mean of 20 ln |inverse transform of the spectrum without its middle|.
-
-    The square that is cut out reaches from frequency -size to size - 1, so what is left is not quite symmetric and
-    its inverse is not quite real. The two parts are transformed on their own, each as the half of a symmetric
-    spectrum, which costs less than one transform of complex numbers.
-    """
-    rows, columns = gray.shape
-    if size >= (rows + 1) // 2 and size >= (columns + 1) // 2:
-        raise ArgumentError(
-            f"blur_score: expected size to leave a part of the spectrum of a picture of {columns} x {rows} pixels, got "
-            f"{size}, which cuts out all of it; take a size below {(max(rows, columns) + 1) // 2}, or method='edge'"
-        )
-    # In a large picture single precision is enough (the score differs by 1e-4) and faster; in a small one a pixel that
-    # comes out near 0 would show.
-    spectrum = np.fft.rfft2(gray.astype(np.float32 if gray.size > 500_000 else np.float64))
-    down, right = _wrapped(np.arange(rows), rows), _wrapped(np.arange(columns // 2 + 1), columns)
-    cut = _inside(down, size)[:, None] & _inside(right, size)
-    mirrored = _inside(_wrapped(-down, rows), size)[:, None] & _inside(_wrapped(-right, columns), size)
-    real = np.fft.irfft2(spectrum * (1 - (cut + mirrored.astype(np.float32)) / 2), gray.shape)
-    sides = (np.where(cut, 0.5j, -0.5j) * (cut != mirrored)).astype(spectrum.dtype)
-    imaginary = np.fft.irfft2(spectrum * sides, gray.shape)
-    heights = np.maximum(np.hypot(real, imaginary), 1e-12)
-    return 20 * float(np.mean(cv2.log(heights), dtype=np.float64))
-
-
-def _inside(frequencies: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
-    return (frequencies >= -size) & (frequencies < size)
-
-
-def _wrapped(frequencies: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Frequencies as the transform counts them, from -(length // 2) on."""
-    return (frequencies + length // 2) % length - length // 2
+    flat, count = values.ravel(), max(count, 1)
+    stretch = flat.size // (2 * count)
+    if stretch > 1:  # the few that matter are found first: a partition of all takes long where many are the same
+        peaks = flat[: flat.size // stretch * stretch].reshape(-1, stretch).max(axis=1)
+        flat = flat[flat >= np.sort(peaks)[-count]]
+    return float(np.sort(flat)[max(0, flat.size - count)])

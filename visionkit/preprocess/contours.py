@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionkit._errors import ArgumentError, ImageError, describe, one_of
+from visionkit.preprocess._lines import reading_order
 from visionkit.preprocess.image import Image, _is_whole, _typed, check
 
 Boxes = NDArray[np.int64]  # (N, 4): x, y, width, height
@@ -73,7 +74,9 @@ def sort_boxes(
         boxes: (N, 4) whole numbers: x, y, width, height.
         order: "left-to-right" by left edges, "right-to-left" by right edges, "top-to-bottom" by upper edges,
             "bottom-to-top" by lower edges, or "reading": line by line from the top, each from left to right. Lines may
-            slope up to about 20 degrees, bend, and stand unevenly.
+            slope up to about 20 degrees, bend, and stand unevenly. Columns are read one after the other where the gap
+            between them is clear: empty over three lines or more, at least 1.5 times as wide as the writing is high and
+            as the gaps within the lines, with lines on both sides that are mostly more than five times as wide as high.
 
     Returns:
         int64 (N, 4), a new array with the same rows.
@@ -89,7 +92,7 @@ def sort_boxes(
     rows = _as_boxes(boxes, "sort_boxes")
     x, y, width, height = rows.T
     if order == "reading":
-        return rows[[index for line in _lines(rows) for index in line]]
+        return rows[reading_order(rows)]
     first, second = {
         "left-to-right": (x, y),
         "right-to-left": (-(x + width), y),
@@ -176,70 +179,3 @@ def _not_boxes(boxes: object, where: str) -> ArgumentError:
         f"{where}: expected boxes as whole numbers of shape (N, 4), each x, y, width, height with no negative size, "
         f"got {describe(boxes)}"
     )
-
-
-def _lines(boxes: Boxes) -> list[list[int]]:
-    """The indices of boxes line by line.
-
-    Boxes of at least half the usual height are chained from left to right, each to the line whose last few boxes end
-    nearest to its own height, after the common slope of all lines is taken out; so a line may slope and bend. Dots,
-    dashes and commas join the nearest line afterwards: they are too small to tell where a line runs.
-    """
-    if not len(boxes):
-        return []
-    x = boxes[:, 0] + boxes[:, 2] / 2
-    height = np.maximum(boxes[:, 3].astype(np.float64), 1)
-    usual = float(np.median(height[height >= np.median(height)]))
-    large = np.flatnonzero(height >= 0.5 * usual)
-    y = boxes[:, 1] + boxes[:, 3] / 2
-    y = y - _slope(x[large], y[large], height[large]) * x
-    lines: list[list[int]] = []
-    tracks: list[tuple[float, float]] = []  # where a line runs now, and how high its boxes are
-    for index in large[np.lexsort((y[large], x[large]))].tolist():
-        distances = [abs(y[index] - at) / max(tall, height[index]) for at, tall in tracks]
-        nearest = int(np.argmin(distances)) if distances else -1
-        if nearest >= 0 and distances[nearest] < 0.6:
-            lines[nearest].append(index)
-            at, tall = tracks[nearest]
-            tracks[nearest] = (0.6 * at + 0.4 * y[index], 0.7 * tall + 0.3 * height[index])
-        else:
-            lines.append([index])
-            tracks.append((y[index], height[index]))
-    for index in np.flatnonzero(height < 0.5 * usual).tolist():
-        nearest = int(np.argmin([_gap(x, y, height, line, index) for line in lines]))
-        lines[nearest].append(index)
-    for line in lines:
-        line.sort(key=lambda index: (boxes[index, 0], y[index]))
-    return sorted(lines, key=lambda line: float(np.mean(y[line])))
-
-
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.float64]) -> float:
-    """The usual slope from a box to the next on its right, at most that of 20 degrees."""
-    slope = 0.0
-    for _ in range(3):  # steep steps are found only once most of the slope is taken out
-        level = y - slope * x
-        slopes = []
-        for index in range(len(x)):
-            away = x - x[index]
-            beside = (away > 0.3 * height[index]) & (
-                np.abs(level - level[index]) < 0.6 * np.maximum(height, height[index])
-            )
-            if beside.any():
-                nearest = int(np.argmin(np.where(beside, away, np.inf)))
-                slopes.append((y[nearest] - y[index]) / away[nearest])
-        slope = float(np.clip(np.median(slopes), -0.36, 0.36)) if len(slopes) > 1 else 0.0
-    return slope
-
-
-def _gap(
-    x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.float64], line: list[int], index: int
-) -> float:
-    """How far a small box is off the boxes of a line that are beside it, in their heights.
-
-    Being far along the line counts a little too: there the line itself may have gone up or down.
-    """
-    members = np.array(line)
-    distance = np.abs(x[members] - x[index])
-    near = members[np.argsort(distance)[:3]]
-    off = abs(float(np.mean(y[near]) - y[index])) + 0.05 * float(distance.min())
-    return off / float(np.mean(height[near]))

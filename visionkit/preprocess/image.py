@@ -1,7 +1,6 @@
 """Pictures in and out: reading, writing, checking, colour and size. The only place where BGR exists."""
 
 import os
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import cv2
@@ -9,12 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionkit._errors import ArgumentError, FileError, ImageError, describe, one_of
-from visionkit._files import replacing
-from visionkit.preprocess._decode import check_size, decode, quiet
-from visionkit.preprocess._source import load
+from visionkit._files import real, write_bytes, writing
+from visionkit.preprocess._decode import check_size, decode
+from visionkit.preprocess._eight import eight_bits
+from visionkit.preprocess._quiet import quiet
+from visionkit.preprocess._source import Loaded, load
 
 Image = NDArray[np.uint8]
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any]
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Loaded
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -27,8 +28,10 @@ def read(source: Source, *, mode: Literal["rgb", "gray"] = "rgb", max_pixels: in
             uint16 (0 to 65535), bool, or floating point (0 to 1), of shape (H, W), (H, W, 1), (H, W, 3) as RGB or
             (H, W, 4) as RGBA. Files: JPEG, PNG, WebP, TIFF, GIF, BMP, PNM (PBM, PGM, PPM) and JPEG 2000, as far as
             the installed OpenCV decodes them; of an animation, the first frame.
-        mode: "rgb" or "gray".
-        max_pixels: a larger picture is refused by its header, before anything is decoded.
+        mode: "rgb" or "gray". The grey of a JPEG file is its luminance as it is stored: in half the time, and what
+            `to_gray` makes of its colours but for those that leave the range of RGB.
+        max_pixels: a larger picture is refused by its header, before anything is decoded; pixels that take more than 6
+            bytes while they are decoded, as those of 16 bits with alpha do, count as more.
 
     Returns:
         A new uint8 array, RGB of shape (H, W, 3) or grey of shape (H, W). The EXIF orientation is applied,
@@ -54,7 +57,7 @@ def read(source: Source, *, mode: Literal["rgb", "gray"] = "rgb", max_pixels: in
             check_size(name, pixels.shape[1], pixels.shape[0], max_pixels)
     else:
         name, data = load(source)
-        pixels = decode(name, data, max_pixels)
+        pixels = decode(name, data, max_pixels, luminance=mode == "gray")
     picture = _to_eight_bits(name, pixels)
     if mode == "gray":
         return to_gray(picture) if picture.ndim == 3 else picture
@@ -80,9 +83,8 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
     array([255,   0,   0], dtype=uint8)
     """
     pixels = check(image, "write")
-    if not isinstance(path, str | os.PathLike):
-        raise ArgumentError(f"write: expected a path, got {describe(path)}")
-    target = Path(os.path.realpath(path))  # through a link, to the file itself
+    with writing("write", path):
+        target = real(path)  # through a link, to the file itself
     if target.suffix.lower() not in SUFFIXES:
         raise ArgumentError(
             f"write: expected the path to end in one of {', '.join(SUFFIXES)}, got {str(path)!r}; "
@@ -90,8 +92,6 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
         )
     if not target.parent.is_dir():
         raise FileError(f"write: the folder {str(target.parent)!r} does not exist; make it first")
-    if target.is_dir():
-        raise FileError(f"write: {str(path)!r} is a folder; give the path of a file in it")
     with quiet():
         try:
             done, encoded = cv2.imencode(
@@ -104,11 +104,8 @@ def write(path: str | os.PathLike[str], image: ArrayLike) -> None:
             f"write: OpenCV {cv2.__version__} cannot make a {target.suffix} file of {describe(pixels)}; "
             "try .png, or a smaller picture"
         )
-    try:
-        with replacing(target) as file:
-            file.write(encoded.tobytes())
-    except OSError as error:
-        raise FileError(f"write: cannot write {str(path)!r}: {error.strerror or error}") from error
+    with writing("write", path):
+        write_bytes(target, encoded.data)
 
 
 def to_gray(image: ArrayLike) -> Image:
@@ -208,12 +205,7 @@ def _to_eight_bits(name: str, pixels: NDArray[Any]) -> Image:
         raise ImageError(f"read: expected {expected}, got {describe(pixels)} from {name}; pass one picture at a time")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
-    if pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
-    elif pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
-        pixels = np.ascontiguousarray(pixels, dtype=np.uint16)  # in the byte order of this machine
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
-    elif pixels.dtype.kind == "f":
+    if pixels.dtype.kind == "f":
         low, high = float(pixels.min()), float(pixels.max())
         if not (low >= -1e-4 and high <= 1 + 1e-4):  # also where one of them is not a number
             found = "values that are not finite" if not np.isfinite([low, high]).all() else f"{low:.4g} to {high:.4g}"
@@ -221,23 +213,12 @@ def _to_eight_bits(name: str, pixels: NDArray[Any]) -> Image:
                 f"read: expected {pixels.dtype} values between 0 and 1, got {found} in {name}; "
                 "for values from 0 to 255 use image.round().astype('uint8')"
             )
-        pixels = np.rint(np.clip(pixels.astype(np.float32), 0, 1) * 255).astype(np.uint8)
-    elif pixels.dtype != np.uint8:
+    elif pixels.dtype.kind not in "bu" or pixels.dtype.itemsize > 2:
         raise ImageError(
             f"read: expected uint8, uint16, bool or floating-point values, got {describe(pixels)} from {name}; "
             "for values from 0 to 255 use image.astype('uint8')"
         )
-    pixels = np.array(pixels, dtype=np.uint8, order="C")
-    return _on_white(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
-
-
-def _on_white(pixels: Image) -> Image:
-    colors, alpha = pixels[:, :, :3], pixels[:, :, 3:]
-    if alpha.min() == 255:
-        return np.ascontiguousarray(colors)
-    # in whole numbers, rounded: white shows through by what is missing from alpha
-    opaque = alpha.astype(np.uint16)
-    return ((colors * opaque + (255 - opaque) * np.uint16(255) + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+    return eight_bits(pixels)
 
 
 def _is_whole(value: object) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visionkit import preprocess
 from visionkit._errors import BlurryImageError, NothingFoundError
+from visionkit.preprocess._source import Loaded, load
 from visionkit.reader import decide
 from visionkit.reader.glyph import SIZE, glyph
 from visionkit.reader.ink import find_ink
@@ -29,7 +30,7 @@ class Page:
     """A photo, ready for the network: its candidates for characters, and their glyphs at each angle tried."""
 
     name: str
-    image: NDArray[np.uint8]
+    photo: NDArray[np.uint8] | Loaded
     scale: float
     lines: list[list[Segment]]
     glyphs: NDArray[np.uint8]  # (angles, N, 32, 32)
@@ -76,6 +77,8 @@ class Reader:
 
         Args:
             source: what `preprocess.read` takes: a path, bytes, a binary file, or an array (H, W) or (H, W, 3).
+                Of a JPEG file the luminance is read, as `preprocess.read(source, mode="gray")` gives it; its colours
+                are decoded when somebody asks for `Reading.image`.
             charset: "digits", "letters", or a string of the characters that may occur; None lets each line decide
                 whether it holds digits, letters or both, which settles look-alikes such as 0 and O.
             blur: the method of the blur check, see `preprocess.blur_score`; None skips it.
@@ -118,18 +121,20 @@ class Reader:
                 raise nothing_found(page.name)
             words = split_words(lines)
             settled = decide.settle(chosen, words, self.characters, mask)
-            reading = compose(page.image, lines, words, settled, characters=self.characters, scale=page.scale)
+            reading = compose(page.photo, lines, words, settled, characters=self.characters, scale=page.scale)
             readings.append(reading)
         return readings
 
 
 def look(source: Source, blur: Blur, threshold: float | None) -> Page:
     """Everything that happens to a photo before the network sees its glyphs."""
-    image = preprocess.read(source)
     name = f"'{source}'" if isinstance(source, str | Path) else "the photo"
+    photo = preprocess.read(source) if isinstance(source, np.ndarray) else load(source)
+    # the colours of a file are not needed before somebody looks at it
+    gray = preprocess.to_gray(photo) if isinstance(photo, np.ndarray) else preprocess.read(photo, mode="gray")
     if blur is not None:
-        check_blur(image, name, blur, threshold)
-    ink = find_ink(preprocess.to_gray(image))
+        check_blur(gray, name, blur, threshold)
+    ink = find_ink(gray)
     layout = segment(ink)
     if not layout.lines:
         raise nothing_found(name)
@@ -137,14 +142,14 @@ def look(source: Source, blur: Blur, threshold: float | None) -> Page:
     glyphs = [
         [glyph(cut(ink, layout.labels, part, angle)) for line in layout.lines for part in line] for angle in angles
     ]
-    return Page(name, image, ink.scale, layout.lines, np.array(glyphs, np.uint8))
+    return Page(name, photo, ink.scale, layout.lines, np.array(glyphs, np.uint8))
 
 
 def check_blur(
-    image: NDArray[np.uint8], name: str, method: Literal["edge", "fft", "laplacian"], threshold: float | None
+    gray: NDArray[np.uint8], name: str, method: Literal["edge", "fft", "laplacian"], threshold: float | None
 ) -> None:
     """Stop at a photo that is too blurry to be read."""
-    score = preprocess.blur_score(image, method=method)
+    score = preprocess.blur_score(gray, method=method)
     threshold = preprocess.BLUR_THRESHOLDS[method] if threshold is None else threshold
     if score <= threshold:
         raise BlurryImageError(

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from visionkit import preprocess
 from visionkit._extras import require
+from visionkit.preprocess._source import Loaded
 from visionkit.reader.pieces import Box, Segment
 
 ALTERNATIVES = 5
@@ -42,12 +44,19 @@ class Reading:
     Attributes:
         lines: one string for each line, words parted by a space.
         characters: from top to bottom and left to right.
-        image: the photo, uint8 RGB (H, W, 3).
+        photo: where `image` comes from: its pixels, or its file in memory.
+
+    Two readings are equal that hold the same text, places and confidences.
     """
 
     lines: list[str]
     characters: list[Character]
-    image: NDArray[np.uint8] = field(repr=False)
+    photo: NDArray[np.uint8] | Loaded = field(repr=False, compare=False)
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """The photo, uint8 RGB (H, W, 3); from a file, it is decoded when it is first asked for."""
+        return self.photo if isinstance(self.photo, np.ndarray) else preprocess.read(self.photo)
 
     @property
     def text(self) -> str:
@@ -93,7 +102,7 @@ class Reading:
 
 
 def compose(
-    image: NDArray[np.uint8],
+    photo: NDArray[np.uint8] | Loaded,
     lines: Sequence[Sequence[Segment]],
     words: Sequence[Sequence[slice]],
     probabilities: Sequence[NDArray[np.float64]],
@@ -103,7 +112,7 @@ def compose(
 ) -> Reading:
     """Put lines of segments, their words and their probabilities (n, K) together to a reading.
 
-    `scale` is the size that the segments refer to over that of the image.
+    `scale` is the size that the segments refer to over that of the photo.
     """
     texts: list[str] = []
     found: list[Character] = []
@@ -115,7 +124,7 @@ def compose(
             x, y, width, height = (round(v / scale) for v in part.box)
             found.append(Character(*alternatives[0], (x, y, width, height), number, alternatives))
         texts.append(" ".join("".join(c.text for c in found[first:][where]) for where in words[number]))
-    return Reading(texts, found, image)
+    return Reading(texts, found, photo)
 
 
 def split_words(lines: Sequence[Sequence[Segment]]) -> list[list[slice]]:

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from visionkit._errors import ArgumentError, FileError, ModelError, VisionkitError, describe
+from visionkit import _saved
+from visionkit._errors import ArgumentError, FileError, ModelError, describe
 from visionkit.train.data.dataset import Dataset
 from visionkit.train.evaluation.outputs import bar, dataset_of, labels_of, probabilities
 from visionkit.train.evaluation.scores import Floats
@@ -186,16 +187,7 @@ def loaded(where: str, source: Source) -> keras.Model:
     if isinstance(source, keras.Model):
         return source
     gc.collect()  # models hold themselves in circles
-    try:
-        model = keras.saving.load_model(source, compile=False, safe_mode=True)
-    except VisionkitError:
-        raise
-    except Exception as error:  # Keras lets out whatever a broken file makes it stumble over
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise FileError(f"{where}: '{os.fspath(source)}' is no Keras model that can be loaded: {reason}") from error
-    if not isinstance(model, keras.Model):
-        raise FileError(f"{where}: expected a model in '{os.fspath(source)}', got {describe(model)}")
-    return model
+    return _saved.load(where, source)
 
 
 def _mixture(found: Floats) -> Floats:

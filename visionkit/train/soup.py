@@ -1,5 +1,6 @@
 """Several models made into one: their weights averaged."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import ModelError, describe
+from visionkit.train._finite import wrong_weight
 from visionkit.train.ensemble import Source, loaded, several
 
 # what may differ between models of one architecture: names, how they were initialised, what is trained
@@ -32,7 +34,7 @@ def average_weights(models: Sequence[Source]) -> keras.Model:
         ArgumentError: no models.
         FileError: a file that is no model.
         ModelError: the architectures differ; the first difference is named. Or a model that cannot be made from its
-            configuration.
+            configuration; or one with a weight that is infinite or no number.
 
     Source: Wortsman et al., Model soups, 2022 (arXiv 2203.05482).
 
@@ -45,18 +47,30 @@ def average_weights(models: Sequence[Source]) -> keras.Model:
     """
     where = "average_weights"
     sources = several(where, models)
-    start = loaded(where, sources[0])
+    start = _finite(where, sources[0])
     mean, plan = _copy(where, start), _plan(start)
     sums = [weight.astype(np.float64) if _floats(weight) else weight for weight in start.get_weights()]
     del start
     for source in sources[1:]:
-        model = loaded(where, source)
+        model = _finite(where, source)
         _same(where, plan, _plan(model))
         pairs = zip(sums, model.get_weights(), strict=True)
         sums = [total + weight if _floats(weight) else total for total, weight in pairs]
         del model
     mean.set_weights([total / len(sources) if _floats(total) else total for total in sums])
     return mean
+
+
+def _finite(where: str, source: Source) -> keras.Model:
+    """A model whose weights can be averaged."""
+    model = loaded(where, source)
+    weight = wrong_weight(model)
+    if weight is not None:
+        name = model.name if isinstance(source, keras.Model) else os.fspath(source)
+        raise ModelError(
+            f"{where}: the weight {weight!r} of {name!r} holds values that are infinite or no number; leave it out"
+        )
+    return model
 
 
 class _Plan(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from visionkit._errors import ArgumentError, FileError, describe
-from visionkit._files import replacing
+from visionkit._errors import ArgumentError, describe
+from visionkit._files import write_bytes, writing
 
 
 def write_submission(
@@ -57,11 +57,8 @@ def write_submission(
         raise ArgumentError(f"{where}: expected a label for each of {len(names)} ids, got {len(classes)} labels")
     text = io.StringIO()
     csv.writer(text).writerows([header, *zip(names, classes, strict=True)])
-    try:
-        with replacing(path) as file:
-            file.write(text.getvalue().encode())
-    except OSError as error:
-        raise FileError(f"{where}: cannot write {os.fspath(path)!r}: {error.strerror or error}") from error
+    with writing(where, path):
+        write_bytes(path, text.getvalue().encode())
 
 
 def _ids(where: str, ids: Iterable[Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """Models side by side: parameters, multiply-adds, and the size of their weights as a file."""
 
+import io
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import h5py  # type: ignore[import-untyped]
 import keras
 
 from visionkit._errors import ArgumentError, describe
+from visionkit._hdf5 import weights_file
 from visionkit._table import Table, megabytes, shape_text
 from visionkit.models.tools.profile import profile, unknown_note
 from visionkit.models.tools.source import Source, model_of
@@ -25,7 +26,7 @@ class ModelRow(NamedTuple):
         layers: how many convolutions and dense layers it holds; ResNet-50 has its 50 and 4 in shortcuts.
         parameters: all of them.
         mult_adds: multiply-adds for one image.
-        size: bytes of a ``.weights.h5`` file of it, without an optimizer, written in order to be measured.
+        size: bytes of a ``.weights.h5`` file of it, without an optimizer, made in order to be measured.
         unknown: the names of layers whose multiply-adds are not counted.
     """
 
@@ -109,13 +110,12 @@ def compare(models: Iterable[Source], *, input_shape: Any = None) -> Comparison:
 
 
 def _size_of_weights(model: keras.Model) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        saved, bare = Path(folder) / "saved.weights.h5", Path(folder) / "bare.weights.h5"
-        model.save_weights(saved)
-        if getattr(model, "optimizer", None) is None:
-            return saved.stat().st_size
-        with h5py.File(saved) as source, h5py.File(bare, "w") as target:  # Keras saves the optimizer with the weights
-            for part in source:
-                if part not in ("optimizer", "metrics"):
-                    source.copy(part, target)
-        return bare.stat().st_size
+    saved = weights_file(model)
+    if getattr(model, "optimizer", None) is None:
+        return len(saved)
+    bare = io.BytesIO()
+    with h5py.File(io.BytesIO(saved)) as source, h5py.File(bare, "w") as target:
+        for part in source:
+            if part not in ("optimizer", "metrics"):  # which Keras saves with the weights
+                source.copy(part, target)
+    return len(bare.getbuffer())

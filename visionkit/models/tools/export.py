@@ -1,18 +1,21 @@
 """Write a model in the format of another runtime."""
 
+import errno
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
-from visionkit._errors import ArgumentError, FileError, ModelError, VisionkitError, describe, one_of
+from visionkit._errors import ArgumentError, FileError, ModelError, VisionkitError, one_of
 from visionkit._extras import require
+from visionkit._files import real, write_bytes, writing
+from visionkit._folders import folder_beside, move_in
+from visionkit._hdf5 import model_file
 from visionkit.models.tools.source import Source, model_of
 
 Format = Literal["keras", "saved_model", "litert", "onnx", "openvino"]
@@ -25,6 +28,7 @@ SUFFIXES: dict[str, str] = {
     "onnx": ".onnx",
     "openvino": ".xml",
 }
+_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 _EXTRAS = {"onnx": "tf2onnx", "openvino": "openvino"}  # the packages that are no dependencies of this one
 
 
@@ -63,26 +67,21 @@ def export(model: Source, path: str | os.PathLike[str], *, format: Format | None
     ...     export("lenet5", f"{folder}/digits.keras").name
     'digits.keras'
     """
-    if not isinstance(path, str | os.PathLike):
-        raise ArgumentError(f"export: expected a path, got {describe(path)}")
-    target = Path(os.path.realpath(path))  # through a link, to the file itself
+    with writing("export", path):
+        target = real(path)  # through a link, to the file itself
     kind = _format_of(target, format)
     if kind in _EXTRAS and keras.backend.backend() == "tensorflow":
         require(_EXTRAS[kind], extra=kind, what=f"export to {kind}")
-    try:
+    with writing("export", path):
         _check_place(target, kind)
         model = model_of("export", model)
         if not model.built:
             raise ModelError(f"export: expected a built model, got {model.name}; call it on an input first")
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
-            new = Path(folder) / "new"
-            new.mkdir()
-            _write(model, new / target.name, kind, Path(folder))
-            _move(new, target, Path(folder))
-    except OSError as error:
-        if isinstance(error, VisionkitError):
-            raise
-        raise FileError(f"export: cannot write '{path}': {error.strerror or error}") from error
+        with folder_beside(target) as folder:
+            for name in ("new", "old"):
+                (folder / name).mkdir()
+            _write(model, folder / "new" / target.name, kind, folder)
+            move_in(folder / "new", target, folder / "old")
     return Path(path)
 
 
@@ -118,7 +117,7 @@ def _write(model: keras.Model, path: Path, kind: str, folder: Path) -> None:
     try:
         with _quiet():
             if kind == "keras":
-                model.save(path)
+                write_bytes(path, model_file(model))
             elif keras.backend.backend() != "tensorflow":
                 name = "tf_saved_model" if kind == "saved_model" else kind
                 model.export(str(path), format=name, verbose=False)
@@ -131,13 +130,18 @@ def _write(model: keras.Model, path: Path, kind: str, folder: Path) -> None:
                 if kind == "litert":
                     import tensorflow as tf
 
-                    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
+                    write_bytes(path, tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
                 elif kind == "openvino":
                     openvino = require("openvino", extra="openvino", what="export to openvino")
                     openvino.save_model(openvino.convert_model(str(saved)), path, compress_to_fp16=False)
     except (VisionkitError, OSError):
         raise
     except Exception as error:  # converters let out errors of any kind
+        for code in _FAULTS:  # what the system said to their C++ code
+            if os.strerror(code) in str(error):
+                raise OSError(code, os.strerror(code)) from error
+        if "iostream error" in str(error):  # OpenVINO does not say more
+            raise OSError(errno.EIO, "a write failed, as on a full disk") from error
         backend = keras.backend.backend()
         hint = "" if backend == "tensorflow" else f" (on {backend}; KERAS_BACKEND=tensorflow can do more)"
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -163,20 +167,3 @@ def _quiet() -> Iterator[None]:
     with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _move(new: Path, target: Path, folder: Path) -> None:
-    """Put what was written in its place; the file that was asked for comes last, when all that it needs is there."""
-    for one in sorted(new.iterdir(), key=lambda path: path.name == target.name):
-        place = target.parent / one.name
-        old = folder / "old"
-        if place.is_dir():  # no folder can replace another in one step
-            os.replace(place, old)
-            try:
-                os.replace(one, place)
-            except OSError:
-                with suppress(OSError):
-                    os.replace(old, place)
-                raise
-        else:
-            os.replace(one, place)

@@ -1,13 +1,13 @@
 """A model from what a user has at hand: the model itself, a name from the catalog, or a file."""
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
 
-from visionkit._errors import FileError, ModelError, VisionkitError, describe, one_of
+from visionkit import _saved
+from visionkit._errors import ModelError, describe, one_of
 from visionkit.models.catalog import create, list_models
 from visionkit.models.weights import load_weights
 
@@ -25,8 +25,7 @@ def model_of(
 
     Args:
         where: who asks, for the message of an error.
-        source: a model, a name of ``list_models()``, or the path of a ``.keras`` file. Keras' safe mode stays on, so
-            that a file brings no code of its own.
+        source: a model, a name of ``list_models()``, or the path of a ``.keras`` file, for which ``load`` looks.
         input_shape: what a model from the catalog is made for, instead of its own default.
         weights: a file to load into it; for a name, whatever its ``weights`` takes.
 
@@ -55,24 +54,35 @@ def model_of(
     return model
 
 
+def load(path: str | os.PathLike[str]) -> keras.Model:
+    """Load a saved model, of which nothing runs that the file says.
+
+    Before Keras opens the file, it is looked through: its archive holds only what Keras writes there; its config names
+    only parts of models that Keras defines, the blocks of this package, and what you have registered with
+    ``@keras.saving.register_keras_serializable()``; its arrays lie in the file itself and are as large as it says. A
+    Lambda, code and pickles inside it, and paths to elsewhere are refused. The model may still be large and slow.
+
+    Args:
+        path: a ``.keras`` file, or an ``.h5`` file of a whole model, as older Keras writes.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        FileError: no such file; damaged; or something in it is refused, and the message says what and why.
+        ModelError: no model, or one with a weight that is infinite or not a number; the message names it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     create("lenet5").save(f"{folder}/mine.keras")
+    ...     load(f"{folder}/mine.keras").name
+    'lenet5'
+    """
+    return _saved.load("load", path)
+
+
 def _load(where: str, source: str | os.PathLike[str]) -> keras.Model:
     path = Path(source)
-    if not path.is_file():
-        if path.name == source and not path.suffix:
-            raise one_of(where, "the name of a model or a .keras file", source, list_models())
-        raise FileError(f"{where}: expected a .keras file in '{path}', got no such file")
-    if path.suffix != ".keras":
-        raise FileError(f"{where}: expected a .keras file, got '{path}'; model.save('NAME.keras') makes one")
-    if not zipfile.is_zipfile(path):
-        raise FileError(f"{where}: '{path}' is no Keras model that can be loaded: expected an archive in it, as of zip")
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except VisionkitError:
-        raise
-    except Exception as error:  # Keras lets out whatever a broken file makes it stumble over
-        cause = str(error).rpartition("Exception encountered: ")[2]  # innermost, behind the config of the whole model
-        reason = (cause.splitlines() or [type(error).__name__])[0].partition(" Full object config")[0]
-        raise FileError(f"{where}: '{path}' is no Keras model that can be loaded: {reason}") from error
-    if not isinstance(model, keras.Model):
-        raise ModelError(f"{where}: expected a model in '{path}', got {describe(model)}")
-    return model
+    if path.name == source and not path.suffix and not path.is_file():
+        raise one_of(where, "the name of a model or a .keras file", source, list_models())
+    return _saved.load(where, path)

@@ -1,16 +1,18 @@
 """Load weights from a file into a model, all of them or none."""
 
+import io
 import os
-import shutil
 import tempfile
 import warnings
-import zipfile
 from pathlib import Path
+from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
 
 from visionkit._errors import ArgumentError, FileError, ModelError
+from visionkit._files import replacing, writing
+from visionkit._hdf5 import weights_file
 from visionkit.models.weights import hdf5, layerwise
 from visionkit.models.weights.fitting import channels_of, fit
 
@@ -28,9 +30,10 @@ def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
             Applications, whose layers are found by name, and by order where their names were made automatically.
 
     Raises:
-        FileError: the file is not there or cannot be read.
+        FileError: the file is not there or cannot be read; or it is refused, for the same reasons as by ``load``.
         ArgumentError: the file is of no such kind.
-        ModelError: weights are missing, superfluous or of another shape; the message names them.
+        ModelError: weights are missing, superfluous, of another shape, infinite or not a number; the message names
+            them.
 
     >>> import keras, tempfile
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
@@ -45,41 +48,32 @@ def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
         raise ArgumentError(f"load_weights: expected a .weights.h5, an .h5 or a .keras file, got {path.name}")
     if not model.built:
         raise ModelError(f"load_weights: expected a built model, got {model.name}; call it on an input first")
-    with tempfile.TemporaryDirectory() as folder:
-        if path.suffix == ".keras":
-            path = _unzip(path, folder)
-        by_layer = hdf5.read_layers(path)
-        note = _by_path(model, path, Path(folder)) if by_layer is None else layerwise.load(model, by_layer)
+    with hdf5.opened(path) as file:
+        layers = hdf5.by_layer(file)
+        note = _by_path(model, path, file) if layers is None else layerwise.load(model, layers)
     if note:
         warnings.warn(f"load_weights: {model.name}: {note}", stacklevel=2)
 
 
-def _by_path(model: keras.Model, path: Path, folder: Path) -> str:
+def _by_path(model: keras.Model, path: Path, file: Any) -> str:
     """Load a file of Keras 3, in which each array has the path of its layer in the model."""
-    # What Keras would write for this model is what it is able to read: compare before anything is assigned.
-    like = folder / "like.weights.h5"
-    model.save_weights(like)
-    fitted = fit(
-        model.name,
-        hdf5.read_arrays(like),
-        hdf5.read_arrays(path),
-        channels=channels_of(model),
-        is_head=lambda name: "classifier_head" in name.split("/"),
-    )
-    if fitted.changed:
-        path = shutil.copyfile(path, folder / "changed.weights.h5")
-        with h5py.File(path, "r+") as file:
-            for name, array in fitted.changed.items():
-                if name in file:
-                    del file[name]
-                file[name] = array
-    model.load_weights(path)
+    # What Keras would write for this model is what it is able to read: that is filled anew, and read.
+    filled = io.BytesIO(weights_file(model))
+    with h5py.File(filled, "r+") as own:
+        fitted = fit(
+            model.name,
+            hdf5.by_path(own),
+            hdf5.by_path(file),
+            channels=channels_of(model),
+            is_head=lambda name: "classifier_head" in name.split("/"),
+        )
+        for name, array in fitted.arrays.items():
+            del own[name]
+            own[name] = array
+    then = "temporary files go where TMPDIR says"
+    with writing("load_weights", path, what="unpack", then=then), tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "filled.weights.h5"
+        with replacing(copy, sync=False) as unpacked:
+            unpacked.write(filled.getbuffer())
+        model.load_weights(copy)
     return fitted.note
-
-
-def _unzip(path: Path, folder: str) -> Path:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return Path(archive.extract("model.weights.h5", folder))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise FileError(f"load_weights: not a .keras file of a model: {path}") from error

@@ -8,28 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
-from visionkit.models.weights.hdf5 import Arrays
+from visionkit.models.weights.hdf5 import Stored
+
+MOST_CHANNELS = 4096  # of images; an array with a longer axis is not read in order to be bridged
 
 Array = NDArray[Any]
+Arrays = dict[str, Array]
 
 
 class Fitted(NamedTuple):
     """What became of a file's arrays.
 
     arrays: one for each name of the model.
-    changed: those among them that are not as in the file.
     note: what was left out; empty if nothing was.
     """
 
     arrays: Arrays
-    changed: Arrays
     note: str
 
 
 def fit(
-    model: str, own: Mapping[str, Array], found: Arrays, *, channels: int | None, is_head: Callable[[str], bool]
+    model: str,
+    own: Mapping[str, Array | Stored],
+    found: Mapping[str, Stored],
+    *,
+    channels: int | None,
+    is_head: Callable[[str], bool],
 ) -> Fitted:
-    """Fit arrays found in a file to those that a model has.
+    """Fit arrays found in a file to those that a model has; they are read when all names and shapes fit.
 
     Args:
         model: name of the model, for messages.
@@ -39,10 +45,13 @@ def fit(
         is_head: whether a name is one of the classifier's.
 
     Raises:
-        ModelError: names are missing or superfluous, or shapes differ; the message says which.
+        ModelError: names are missing or superfluous, shapes differ, or a number is infinite or none; the message says
+            which.
     """
     own_head, found_head = ({name for name in names if is_head(name)} for names in (own, found))
-    changed, kept, faults = {}, set(), []
+    changed: dict[str, Array | Stored] = {}
+    kept: set[str] = set()
+    faults: list[str] = []
     note = ""
     if own_head and not found_head:
         kept, note = own_head, "the file has no classifier; that of the model stays as it was"
@@ -68,12 +77,17 @@ def fit(
     kernels = [name for name in changed if name not in own_head and changed[name].ndim == 4]
     if len(kernels) > 1:  # only the first convolution sees the images
         faults += [f"{name}: {found[name].shape[2]} channels instead of {changed[name].shape[2]}" for name in kernels]
+    _check(f"the file does not fit {model}", faults)
+    arrays = {name: np.asarray(changed.get(name, found.get(name))) for name in own}
+    taken = [name for name, one in own.items() if changed.get(name) is not one]
+    _check("bad weights", [f"NaN or infinity in {name}" for name in taken if not np.isfinite(arrays[name]).all()])
+    return Fitted(arrays, note)
+
+
+def _check(what: str, faults: list[str]) -> None:
     if faults:
         more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
-        raise ModelError(
-            f"load_weights: the file does not fit {model}; nothing was loaded: {'; '.join(faults[:10])}{more}"
-        )
-    return Fitted({name: changed.get(name, found.get(name)) for name in own}, changed, note)  # type: ignore[misc]
+        raise ModelError(f"load_weights: {what}; nothing was loaded: {'; '.join(faults[:10])}{more}")
 
 
 def channels_of(model: keras.Model) -> int | None:
@@ -88,17 +102,20 @@ def _other_classes(own: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return len(own) == len(other) and own[:-1] == other[:-1]
 
 
-def _bridged(name: str, shape: tuple[int, ...], array: Array, channels: int | None) -> Array | None:
+def _bridged(name: str, shape: tuple[int, ...], other: Stored, channels: int | None) -> Array | None:
     """The array in another shape where that means the same, else None."""
-    if array.ndim == 4 and array.shape == (1, 1, *shape):  # a classifier that is a 1x1 convolution
-        return array.reshape(shape)
+    if other.ndim == 4 and other.shape == (1, 1, *shape):  # a classifier that is a 1x1 convolution
+        return np.asarray(other).reshape(shape)
+    if max(other.shape, default=0) > MOST_CHANNELS:
+        return None
     if (
-        len(shape) == array.ndim == 4
+        len(shape) == other.ndim == 4
         and shape[2] == channels
-        and shape[:2] + shape[3:] == array.shape[:2] + array.shape[3:]
+        and shape[:2] + shape[3:] == other.shape[:2] + other.shape[3:]
     ):
-        return _channels(array, shape[2])
-    if len(shape) == array.ndim == 1 and "normalization" in name:  # mean and variance of the channels
+        return _channels(np.asarray(other), shape[2])
+    if len(shape) == other.ndim == 1 and "normalization" in name:  # mean and variance of the channels
+        array = np.asarray(other)
         return np.full(shape, array.mean()) if shape[0] == 1 else np.resize(array, shape)
     return None
 

@@ -1,88 +1,92 @@
-"""Read the arrays of a weights file, and nothing but what lies in the file itself."""
+"""The arrays of a weights file by name; what they are is known before they are read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py  # type: ignore[import-untyped]
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from visionkit._errors import FileError
-
-Arrays = dict[str, NDArray[Any]]
+from visionkit._saved import archive, hdf5
+from visionkit._saved.refused import Refused
 
 # What a file may hold beside the weights of layers.
-_NOT_WEIGHTS = ("optimizer/", "metrics/")
+_NOT_WEIGHTS = ("/optimizer/", "/metrics/")
 
 
-def read_arrays(path: Path) -> Arrays:
-    """Every array in a file of Keras 3, by its path there."""
-    arrays: Arrays = {}
+class Stored:
+    """An array that lies in a file.
 
-    def note(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith(_NOT_WEIGHTS):
-            arrays[name] = _array(item)
+    Attributes:
+        shape, ndim: as of an array.
+    """
 
-    with _opened(path) as file:
-        file.visititems(note)  # follows no links
-    return arrays
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self.shape: tuple[int, ...] = dataset.shape or ()
+        self.ndim = len(self.shape)
 
-
-def read_layers(path: Path) -> dict[str, list[NDArray[Any]]] | None:
-    """The arrays of each layer that has some, in a file of Keras Applications; None for a file of another kind."""
-    with _opened(path) as file:
-        root = file["model_weights"] if _is_group(file, "model_weights") else file
-        names = _texts(root.attrs, "layer_names")
-        if names is None:
-            return None
-        layers = {name: [_member(root, f"{name}/{one}") for one in _weights(root, name)] for name in names}
-    return {name: arrays for name, arrays in layers.items() if arrays}
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        array = np.asarray(self._dataset)
+        if array.dtype.kind == "V":  # HDF5 has no such type
+            array = array.view(ml_dtypes.bfloat16).astype(np.float32)
+        return array if dtype is None else array.astype(dtype)
 
 
 @contextmanager
-def _opened(path: Path) -> Any:
+def opened(path: Path) -> Iterator[Any]:
+    """The HDF5 file of weights, which a .keras file holds inside.
+
+    Raises:
+        FileError: it is damaged, or something in it is refused; the message says what and why.
+    """
     try:
-        with h5py.File(path) as file:
+        with hdf5.opened(archive.members(path)[archive.WEIGHTS] if path.suffix == ".keras" else path) as file:
             yield file
-    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:  # what h5py raises for a damaged file
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"load_weights: not a readable HDF5 file of weights: {path.name}; {error}") from error
+    except Refused as error:
+        raise FileError(f"load_weights: '{path}' is no file of weights that can be loaded: {error}") from error
 
 
-def _is_group(file: Any, name: str) -> bool:
-    return file.get(name, getlink=True, getclass=True) is h5py.HardLink and isinstance(file[name], h5py.Group)
+def by_path(file: Any) -> dict[str, Stored]:
+    """Every array in a file of Keras 3, by its path there."""
+    found = {one.name: Stored(one) for one in hdf5.arrays(file) if not one.name.startswith(_NOT_WEIGHTS)}
+    return {name.lstrip("/"): one for name, one in found.items()}
+
+
+def by_layer(file: Any) -> dict[str, list[Stored]] | None:
+    """The arrays of each layer that has some, in a file of Keras Applications; None for a file of another kind."""
+    root = file["model_weights"] if isinstance(file.get("model_weights"), h5py.Group) else file
+    names = _texts(root, "layer_names")
+    if names is None:
+        return None
+    layers = {name: [_member(root, f"{name}/{one}") for one in _weights(root, name)] for name in names}
+    return {name: arrays for name, arrays in layers.items() if arrays}
 
 
 def _weights(root: Any, layer: str) -> list[str]:
-    names = _texts(root[layer].attrs, "weight_names")
+    names = _texts(root[layer], "weight_names") if isinstance(root.get(layer), h5py.Group) else None
     if names is None:
-        raise FileError(f"load_weights: not a readable HDF5 file of weights: layer {layer} has no weight_names")
+        raise Refused(f"expected weight_names for the layer {layer!r}, got none")
     return names
 
 
-def _texts(attributes: Mapping[str, Any], name: str) -> list[str] | None:
+def _texts(holder: Any, name: str) -> list[str] | None:
     """A list of names, which HDF5 makes Keras cut into pieces where it is long."""
-    pieces = [attributes[name]] if name in attributes else []
-    while f"{name}{len(pieces)}" in attributes:
-        pieces.append(attributes[f"{name}{len(pieces)}"])
-    texts = [text.decode() if isinstance(text, bytes) else str(text) for piece in pieces for text in piece]
-    return texts if pieces else None
+    whole = hdf5.texts(holder, name)
+    texts = [] if whole is None else [*whole]
+    number = 0 if whole is None else 1
+    while (piece := hdf5.texts(holder, f"{name}{number}")) is not None:
+        texts += piece
+        number += 1
+    return texts if number else None
 
 
-def _member(root: Any, path: str) -> NDArray[Any]:
-    """A dataset by its path, in which no step leads out of the file."""
-    group = root
-    for step in path.split("/"):
-        if group.get(step, getlink=True, getclass=True) is not h5py.HardLink:
-            raise FileError(f"load_weights: not a readable HDF5 file of weights: {path} is missing or a link")
-        group = group[step]
-    return _array(group)
-
-
-def _array(dataset: Any) -> NDArray[Any]:
-    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise FileError(f"load_weights: expected arrays in the file itself, got something else at {dataset.name}")
-    return np.asarray(dataset)
+def _member(root: Any, path: str) -> Stored:
+    found = root.get(path)
+    if not isinstance(found, h5py.Dataset):
+        raise Refused(f"expected an array at {path!r}, got none")
+    return Stored(found)

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from visionkit._errors import ModelError
 from visionkit.blocks import ClassifierHead
 from visionkit.models.preprocessing import DEVIATION
 from visionkit.models.tools.trace import traced
 from visionkit.models.weights.fitting import channels_of, fit
+from visionkit.models.weights.hdf5 import Stored
 
 # Names that Keras made itself: they count up from model to model, so only their order says something.
 _AUTOMATIC = re.compile(r"(conv2d|separable_conv2d|depthwise_conv2d|batch_normalization|normalization|dense)(_\d+)?")
@@ -19,7 +19,7 @@ _AUTOMATIC = re.compile(r"(conv2d|separable_conv2d|depthwise_conv2d|batch_normal
 _HEADS = {"conv_preds": "predictions", "logits": "predictions", "conv_2": "fc1"}
 
 
-def load(model: keras.Model, layers: dict[str, list[NDArray[np.generic]]]) -> str:
+def load(model: keras.Model, layers: dict[str, list[Stored]]) -> str:
     """Load arrays by layer into the leaf layers of a model; the note that ``fit`` makes.
 
     Names are compared without their case, and older spellings are known (``Conv/BatchNorm`` for ``conv_bn``).

@@ -1,19 +1,28 @@
 """The official ImageNet weights of Keras Applications: which file, from where, and whether it is the right one."""
 
+import base64
 import hashlib
+import http.client
 import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import h5py  # type: ignore[import-untyped]
 import keras
 
 from visionkit._errors import ArgumentError, FileError, ModelError
+from visionkit._files import make_folder, replacing, writing
 
 # Where the files are; a mirror with the same folders can stand in by this environment variable.
 MIRROR = "VISIONKIT_WEIGHTS_URL"
 BUCKET = "https://storage.googleapis.com/tensorflow/keras-applications"
 EFFICIENTNET_BUCKET = "https://storage.googleapis.com/keras-applications"
+
+SILENCE = 60  # seconds after which a server that sends nothing is given up
+CHUNK = 1 << 20  # bytes read at a time
 
 _T = "_weights_tf_dim_ordering_tf_kernels"
 
@@ -102,6 +111,10 @@ def imagenet_file(
 ) -> Path:
     """The file of a model's ImageNet weights in Keras' cache, downloaded if it is not there yet.
 
+    What comes is not put there before it is all there and has the MD5 that Keras has for it. For MobileNet and
+    MobileNetV2 Keras has none. Of these, as of all, as many bytes must come as the server said, with the MD5 that it
+    said, if any; and HDF5 must find the file whole. The connection is trusted for the rest.
+
     Args:
         name: of the model.
         include_top: whether with its classifier.
@@ -129,32 +142,77 @@ def imagenet_file(
 
 def _cached(url: str, md5: str | None) -> Path:
     """The file in Keras' cache, the same in which Keras Applications look."""
-    name = url.rpartition("/")[2]
-    place = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / name
-    if place.is_file() and md5 in (None, _md5(place)):
+    place = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / url.rpartition("/")[2]
+    if place.is_file() and (_is_whole(place) if md5 is None else _md5(place) == md5):
         return place
-    # Beside its place until it is whole and right: what a broken connection leaves is never taken for the file.
-    part = f"{name}.{os.getpid()}.part"
-    try:
-        got = Path(keras.utils.get_file(part, url, cache_subdir=str(place.parent), force_download=True))
-    except Exception as error:  # Keras raises nothing more exact
-        raise FileError(f"imagenet weights: {_what_to_do(url, place)}; the reason: {error}") from error
-    if not h5py.is_hdf5(got):  # such as a page that asks to log in
-        got.unlink()
-        raise FileError(f"imagenet weights: what came from {url} is not an HDF5 file; {_what_to_do(url, place)}")
-    found = _md5(got)
-    if md5 is not None and found != md5:
-        got.unlink()
-        raise FileError(
-            f"imagenet weights: expected a file with MD5 {md5} at {url}, got one with {found}; "
-            f"{_what_to_do(url, place)}"
-        )
-    got.replace(place)
+    with writing("imagenet weights", place):
+        make_folder(place.parent)
+        with replacing(place) as file:
+            found = _download(url, file, place)
+            if not _is_whole(file):  # such as a page that asks to log in
+                raise FileError(
+                    f"imagenet weights: what came from {url} is not an HDF5 file that is whole; "
+                    f"{_what_to_do(url, place)}"
+                )
+            if md5 is not None and found != md5:
+                raise FileError(
+                    f"imagenet weights: expected a file with MD5 {md5} at {url}, got one with {found}; "
+                    f"{_what_to_do(url, place)}"
+                )
     return place
+
+
+def _download(url: str, file: BinaryIO, place: Path) -> str:
+    """Write what is at a URL into a file; its MD5."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for chunk in _received(url, place, digest):
+        digest.update(chunk)
+        file.write(chunk)
+    file.flush()
+    return digest.hexdigest()
+
+
+def _received(url: str, place: Path, digest: Any) -> Iterator[bytes]:
+    """What a server sends, checked against what it says of it; ``digest`` is the MD5 of what has come."""
+    try:
+        with urllib.request.urlopen(url, timeout=SILENCE) as answer:
+            said = answer.headers.get("Content-Length")
+            length, come = None if said is None else int(said), 0
+            shown = keras.utils.Progbar(length, unit_name="byte")
+            while chunk := answer.read(CHUNK):
+                yield chunk
+                come += len(chunk)
+                shown.update(come)
+            if length is not None and come != length:
+                raise ConnectionError(f"the connection ended after {come:,} of {length:,} bytes")
+            promised = _promised(answer.headers)
+            if promised is not None and promised != digest.hexdigest():
+                raise ConnectionError(f"the server says that its MD5 is {promised}, but {digest.hexdigest()} came")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer, too
+        raise FileError(f"imagenet weights: {_what_to_do(url, place)}; the reason: {error}") from error
+
+
+def _promised(headers: Any) -> str | None:
+    """The MD5 that a server tells: in a header of Google's storage, or in the one that HTTP had for it."""
+    given = [part.strip() for line in headers.get_all("x-goog-hash", []) for part in line.split(",")]
+    texts = [part.removeprefix("md5=") for part in given if part.startswith("md5=")]
+    texts += headers.get_all("Content-MD5", [])
+    return base64.b64decode(texts[0]).hex() if texts else None
 
 
 def _what_to_do(url: str, place: Path) -> str:
     return f"could not download {url}; try again with a network, or bring the file by hand and put it at {place}"
+
+
+def _is_whole(file: Path | BinaryIO) -> bool:
+    """Whether HDF5 finds as many bytes as the file is to have."""
+    try:
+        with h5py.File(file, "r"):
+            return True
+    except (OSError, RuntimeError, KeyError):
+        return False
 
 
 def _md5(path: Path) -> str:

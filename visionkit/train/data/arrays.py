@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visionkit._checks import flag
 from visionkit._errors import ArgumentError, describe
+from visionkit.train._finite import named, wrong_samples
 from visionkit.train.augment.layer import Augment
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.labels import check_classes, check_labels
@@ -33,6 +34,7 @@ class ArrayDataset(Dataset):
     ) -> None:
         super().__init__("from_arrays", samples=len(x), **options)
         self._x, self._y, self._weight = x, y, sample_weight
+        self.targets = y
         self._augment = augment
         self._scale = scale
         if augment is None and 4 * self.batch_size * x[:1].size < CHEAP:
@@ -40,6 +42,10 @@ class ArrayDataset(Dataset):
 
     def _make(self, numbers: NDArray[np.int64], epoch: int) -> Batch:
         images = self._x[numbers]
+        if isinstance(self._x, np.memmap):  # which was not read as a whole before
+            wrong = wrong_samples(images, np.float32)
+            if len(wrong):
+                raise _not_finite("from_arrays", "x", images, wrong, numbers)
         if self._augment is not None:
             size = images.shape[1:3]
             sizes = np.tile(size, (len(numbers), 1))
@@ -114,6 +120,8 @@ def from_arrays(
     """
     where = "from_arrays"
     images = _numbers(where, "x", x)
+    if not isinstance(images, np.memmap):
+        _finite(where, "x", images)
     flag(where, "scale", scale)
     drawn, layers = parted(where, augment)
     if drawn is not None and (images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] > 4)):
@@ -174,10 +182,21 @@ def _numbers(where: str, argument: str, value: ArrayLike, *, samples: int | None
 
 
 def _finite(where: str, argument: str, array: NDArray[Any]) -> NDArray[Any]:
-    wrong = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+    """An array whose numbers are finite also in float32."""
+    wrong = wrong_samples(array, np.float32)
     if len(wrong):
-        raise ArgumentError(f"{where}: expected {argument} to be finite, got {array[wrong[0]]} in sample {wrong[0]}")
+        raise _not_finite(where, argument, array, wrong, np.arange(len(array)))
     return array
+
+
+def _not_finite(
+    where: str, argument: str, array: NDArray[Any], wrong: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> ArgumentError:
+    values = array[wrong[0]].reshape(-1)
+    with np.errstate(over="ignore"):
+        first = values[~np.isfinite(values.astype(np.float32))][0]
+    samples = named(numbers[wrong], "sample {}".format)
+    return ArgumentError(f"{where}: expected {argument} to be finite in float32, got {first} in {samples}")
 
 
 def _hash(*arrays: NDArray[Any]) -> str:

@@ -2,16 +2,14 @@
 
 import hashlib
 import os
-import tempfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
-from visionkit._errors import FileError
+from visionkit._files import make_folder, replacing, writing
 from visionkit.preprocess.image import Image
 
 
@@ -63,12 +61,10 @@ class DiskCache(Cache):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self._folder = Path(folder)
-        try:
+        with writing("cache", folder, what="make the folder"):
+            self._folder = make_folder(folder)
             for start in range(256):  # a folder of a million files is slow to work with
-                (self._folder / f"{start:02x}").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cache: cannot make the folder {str(folder)!r}: {error.strerror or error}") from error
+                (self._folder / f"{start:02x}").mkdir(exist_ok=True)
 
     def get(self, key: str, make: Callable[[], Image]) -> Image:
         """The picture of this key; it is made if it is not there, or damaged."""
@@ -79,12 +75,8 @@ class DiskCache(Cache):
             if picture is not None:
                 return picture
         picture = np.ascontiguousarray(make())
-        try:
+        with writing("cache", self._folder, what="write to", then="or train without a cache"):
             _write(path, picture)
-        except OSError as error:
-            raise FileError(
-                f"cache: cannot write to {str(self._folder)!r}: {error.strerror or error}; make room, or train without"
-            ) from error
         return picture
 
 
@@ -101,13 +93,6 @@ def _unpacked(data: Image) -> Image | None:
 def _write(path: str, picture: Image) -> None:
     """In one step, but without waiting for the disk: what a crash spoils, the checksum finds."""
     shape = [*picture.shape, 0][:3]
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(np.array([*shape, zlib.adler32(picture.data)], "<u4").tobytes())
-            file.write(picture.data)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with replacing(path, sync=False) as file:
+        file.write(np.array([*shape, zlib.adler32(picture.data)], "<u4").tobytes())
+        file.write(picture.data)

@@ -36,8 +36,12 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         shuffle: every epoch has an order of its own.
         seed: what the orders, and the augmentation, are drawn from.
         epoch: the one that indexing and iteration serve.
+        targets: what is learned of each sample, in the order of the source, where all of it is in memory.
+        failure: the last error in reading ahead, for whoever gets another one from a framework in between.
     """
 
+    targets: NDArray[Any] | None = None
+    failure: Exception | None = None
     read_ahead = 2  # batches that are made while the one before is used; 0 where it costs more than it saves
 
     def __init__(
@@ -59,7 +63,7 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         self.shuffle = flag(where, "shuffle", shuffle)
         self.seed = positive(where, "seed", seed, least=0)
         self.classes = classes
-        self.labels = labels
+        self.labels = self.targets = labels
         self.epoch = 0
         self._full_batches_only = flag(where, "drop_remainder", drop_remainder)
         self._orders: dict[int, NDArray[np.int64]] = {}
@@ -138,7 +142,14 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         start = positive("batches", "start", start, least=0)
         if start > len(self):
             raise ArgumentError(f"batches: expected start to be at most {len(self)}, got {start}")
-        return self._batches(positive("batches", "epoch", epoch, least=0), start, part)
+        return self._watched(self._batches(positive("batches", "epoch", epoch, least=0), start, part))
+
+    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        try:
+            yield from batches
+        except Exception as error:
+            self.failure = error
+            raise
 
     def _batches(self, epoch: int, start: int, part: tuple[int, int]) -> Iterator[Batch]:
         if not self.read_ahead:

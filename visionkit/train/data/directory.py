@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -123,9 +124,9 @@ def from_directory(
             x channels bytes of ``image_size``; with ``augment`` up to four times as much, more by its ``crop``. A
             folder serves later runs, too; its files follow a picture's name, size and time of change, and
             ``image_size``. The images are the same without.
-        on_error: "raise", or "skip" to leave out broken files and list them in ``skipped``. To find all of them, "skip"
-            decodes every picture once. With "raise", a file that is whole but cannot be decoded is an error when it is
-            met.
+        on_error: "raise", or "skip" to leave out broken files, with a warning, and list them in ``skipped``. To find
+            all of them, "skip" decodes every picture once. With "raise", a file that is whole but cannot be decoded is
+            an error when it is met.
         labels: "folder": a folder for each class; the path of a CSV of two columns, file (below ``path``) and class,
             with or without their names above; a function from the path of a picture to its class; or None.
         classes: the names of the classes in their order; sorted as text if None.
@@ -185,6 +186,12 @@ def from_directory(
         if not whole:
             raise refusal(where, skipped)
         looked = {file: looked[file] for file in whole}
+    if skipped:
+        warnings.warn(
+            f"{where}: left out {len(skipped):,} of {len(files):,} files, which are broken, such as "
+            f"{skipped[0].file!r}; they are listed in skipped",
+            stacklevel=2,
+        )
     _check_crop(where, framing, list(looked.values()))
     places = [place for place, file in enumerate(files) if file in looked]
     return DirectoryDataset(

@@ -68,7 +68,7 @@ def walk(data: bytes, *, max_pixels: int) -> tuple[bool, int, int, int]:
         ImageError: it is too large; the message ends a sentence.
     """
     header = inspect(data)
-    if header.width * header.height > max_pixels:
+    if header.pixels > max_pixels:
         raise ImageError(f"has {header.width} x {header.height} pixels, more than {max_pixels}")
     height, width = header.height, header.width
     if header.format == "TIFF":  # libtiff turns it itself

@@ -1,5 +1,6 @@
 """Training, validation and test folders out of one big folder."""
 
+import filecmp
 import hashlib
 import json
 import os
@@ -12,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from visionkit._checks import number, positive
-from visionkit._errors import ArgumentError, FileError, describe
-from visionkit._files import write_text
+from visionkit._errors import ArgumentError, describe
+from visionkit._files import make_folder, real, replacing, write_text, writing
 from visionkit._table import Table
 from visionkit.train.data.folder import Labels, find
 
@@ -87,7 +88,9 @@ def split_directory(
     all        2     2
     """
     where = "split_directory"
-    root, goal = Path(source).resolve(), Path(target).resolve()
+    with writing(where, target, what="copy to"):
+        goal = real(target)
+    root = Path(source).resolve()
     shares = _shares(where, counts, fractions)
     if labels is None:
         raise ArgumentError(f"{where}: expected labels to be 'folder', a function or a CSV, got None")
@@ -110,16 +113,13 @@ def split_directory(
                 copies[f"{part}/{name}/{below}"] = inside[place]
             made[part][name] = end - start
             start = end
-    try:
-        _claim(where, goal, copies)
+    with writing(where, target, what="copy to", then="the same call will finish it"):
+        finished = _claim(where, goal, copies)
         for below, file in sorted(copies.items()):
-            _copy(root / file, goal / below)
-    except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(
-            f"{where}: cannot copy to {str(target)!r}: {error.strerror or error}; the same call will finish it"
-        ) from error
+            _copy(root / file, goal / below, finished=finished)
+        if not finished and hasattr(os, "sync"):
+            os.sync()  # once: to wait for every one of many small files would take several times as long
+            write_text(goal / PLAN, _plan(copies, finished=True))
     return Split(Path(target), made)
 
 
@@ -164,31 +164,39 @@ def _ends(where: str, name: str, available: int, shares: Mapping[str, int | floa
     return ends
 
 
-def _claim(where: str, target: Path, copies: Mapping[str, str]) -> None:
-    """Make sure that the target is this split's, before anything is copied."""
+def _plan(copies: Mapping[str, str], *, finished: bool) -> str:
     digest = hashlib.blake2b(json.dumps(copies, sort_keys=True).encode(), digest_size=16).hexdigest()
-    plan = json.dumps({"pictures": len(copies), "hash": digest})
-    target.mkdir(parents=True, exist_ok=True)
+    return json.dumps({"pictures": len(copies), "hash": digest} | ({"finished": True} if finished else {}))
+
+
+def _claim(where: str, target: Path, copies: Mapping[str, str]) -> bool:
+    """Make sure that the target is this split's, before anything is copied; whether it was finished already."""
+    make_folder(target)
     if (target / PLAN).is_file():
-        if (target / PLAN).read_text(encoding="utf-8") == plan:
-            return
+        there = (target / PLAN).read_bytes()
+        for finished in (True, False):
+            if there == _plan(copies, finished=finished).encode():
+                return finished
         found = "another split"
     else:
         # a plan that was being written when the process ended is called .split.json.something
         present = sorted(entry.name for entry in target.iterdir() if not entry.name.startswith(f".{PLAN}."))
         if not present:
-            write_text(target / PLAN, plan)
-            return
+            write_text(target / PLAN, _plan(copies, finished=False))
+            return False
         found = repr(present[0])
     raise ArgumentError(f"{where}: expected an empty folder, got {found} in {str(target)!r}; remove it or take another")
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file in one step, unless it is there already."""
-    size = source.stat().st_size
-    if target.is_file() and target.stat().st_size == size:
+def _copy(source: Path, target: Path, *, finished: bool) -> None:
+    """Copy a file in one step, unless it is there already.
+
+    A power cut in the middle of a split can leave a file that is long enough, and empty: until the split is finished,
+    what is there is compared.
+    """
+    there = target.is_file() and target.stat().st_size == source.stat().st_size
+    if there and (finished or filecmp.cmp(source, target, shallow=False)):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, beside)
-    os.replace(beside, target)
+    with source.open("rb") as given, replacing(target, sync=False) as file:
+        shutil.copyfileobj(given, file)

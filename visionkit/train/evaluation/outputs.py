@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visionkit._checks import flag
 from visionkit._errors import ArgumentError, ModelError, describe
+from visionkit.train._finite import named, wrong_samples, wrong_weight
 from visionkit.train._input import check_input
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.data.dataset import Dataset
@@ -84,7 +85,9 @@ def probabilities(
         return model.voices(where, data, from_logits=from_logits, **options)
     if from_logits is None and isinstance(model, keras.Model):
         from_logits = _told(where, model)
-    return as_probabilities(where, _outputs(where, model, data, **options), from_logits=from_logits)
+    outputs = _outputs(where, model, data, **options)
+    _check_finite(where, model, data, outputs)
+    return as_probabilities(where, outputs, from_logits=from_logits)
 
 
 def labels_of(where: str, data: Dataset, classes: int) -> Integers:
@@ -95,7 +98,7 @@ def labels_of(where: str, data: Dataset, classes: int) -> Integers:
             raise ArgumentError(f"{where}: expected data with labels, got samples alone; give (x, y)")
         rows = np.concatenate([batch[1] for batch in data.batches(0)])
         rows = rows[np.argsort(data.order(0))]
-        found = _classes_of_rows(where, rows)
+        found = _classes_of_rows(where, rows, classes)
     wrong = np.flatnonzero((found < 0) | (found >= classes))
     if len(wrong):
         raise ArgumentError(
@@ -204,6 +207,23 @@ def _outputs(
     return np.asarray(found)[np.argsort(data.order(epoch))]
 
 
+def _check_finite(where: str, model: Any, data: Dataset, outputs: Any) -> None:
+    """Say which weight, or which samples, a model has no finite answer for."""
+    wrong = wrong_samples(outputs) if isinstance(outputs, np.ndarray) else np.zeros(0, np.int64)
+    if not len(wrong):
+        return
+    weight = wrong_weight(model)
+    if weight is not None:
+        raise ModelError(
+            f"{where}: the weight {weight!r} of the model {model.name!r} holds values that are infinite or no number; "
+            "train it again, or load other weights"
+        )
+    raise ModelError(
+        f"{where}: expected finite outputs, got {outputs[wrong[0]].ravel().tolist()[:5]} for "
+        f"{named(wrong, data.name)}; are their pixels in the range that the model takes?"
+    )
+
+
 def _told(where: str, model: keras.Model) -> bool | None:
     """What the last activation says where a look at the outputs may deceive: a unit for one class alone."""
     activation = getattr(getattr(last_layer(model), "activation", None), "__name__", None)
@@ -226,11 +246,16 @@ def _flat(y: Any) -> NDArray[Any]:
     return array
 
 
-def _classes_of_rows(where: str, rows: NDArray[Any]) -> Integers:
+def _classes_of_rows(where: str, rows: NDArray[Any], classes: int) -> Integers:
     rows = _flat(rows)
     if rows.ndim == 1 and rows.dtype.kind in "iu":
         return rows.astype(np.int64)
+    if rows.ndim == 2 and len(rows.T) != classes:
+        raise ArgumentError(
+            f"{where}: expected one-hot labels (N, {classes}), as the model tells {classes} classes, got "
+            f"{describe(rows)}"
+        )
     if rows.ndim == 2 and ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all():
-        classes: Integers = rows.argmax(axis=1)
-        return classes
+        found: Integers = rows.argmax(axis=1)
+        return found
     raise ArgumentError(f"{where}: expected integer labels (N,), or one-hot labels (N, classes), got {describe(rows)}")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionkit._checks import positive
-from visionkit._errors import ArgumentError, FileError, describe
-from visionkit._files import write_text
+from visionkit._errors import ArgumentError, describe
+from visionkit._files import write_text, writing
 from visionkit._table import Table
 from visionkit.train.data.dataset import Dataset
 from visionkit.train.evaluation import scores
@@ -255,16 +255,14 @@ class Report:
             ArgumentError: the path does not end in .html.
             FileError: it cannot be written; what was there before is untouched.
         """
-        if not str(os.fspath(path)).lower().endswith(".html"):
-            raise ArgumentError(f"save: expected the path of an .html file, got {describe(os.fspath(path))}")
+        if not str(path).lower().endswith(".html"):
+            raise ArgumentError(f"save: expected the path of an .html file, got {describe(path)}")
         counts = [
             positive("save", name, n, least=0) for name, n in (("pairs", pairs), ("pictures_each", pictures_each))
         ]
         text = page(self, pairs=counts[0], pictures_each=counts[1])
-        try:
+        with writing("save", path):
             write_text(path, text)
-        except OSError as error:
-            raise FileError(f"save: cannot write {os.fspath(path)!r}: {error.strerror or error}") from error
 
     def _sample_rows(self) -> list[tuple[str, ...]]:
         return [

@@ -1,15 +1,19 @@
 """What the arguments of `fit` come to: each checked, and made into what the run needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, ModelError, describe, one_of
 from visionkit._extras import require
+from visionkit.train._finite import named
+from visionkit.train._input import check_input
 from visionkit.train._schedule import Schedule
+from visionkit.train.data.broken import listed
 from visionkit.train.data.dataset import Batch, Dataset
 from visionkit.train.data.labels import check_labels
 from visionkit.train.loop import state
@@ -37,22 +41,78 @@ def check(model: Any, directory: Any, callbacks: Any, *, restore_best: bool, ten
         require("tensorboard", extra="tensorboard", what="fit with tensorboard=True")
 
 
-def loss_and_metrics_of(model: keras.Model, first: Batch, loss: Any, metrics: Any) -> tuple[Any, Any]:
+def loss_and_metrics_of(
+    model: keras.Model, first: Batch, loss: Any, metrics: Any, names: Sequence[str]
+) -> tuple[Any, Any]:
     """The loss and the metrics, those given or those that fit a first batch."""
     if loss != "auto":
         return loss, None if isinstance(metrics, str) and metrics == "auto" else metrics
     x, y, *_ = (*first, None)
-    loss, found = loss_and_metrics(model, x, y)
+    loss, found = loss_and_metrics(model, x, y, names)
     return loss, found if isinstance(metrics, str) and metrics == "auto" else metrics
 
 
-def check_labels_of(model: keras.Model, argument: str, data: Source) -> None:
-    """No label beyond the outputs of a model, in all of the data: later it would be a wrong loss without a word."""
-    shape = getattr(model, "output_shape", None)  # a subclassed model may not know
-    if not isinstance(data, Dataset) or data.labels is None or not isinstance(shape, tuple):
+def check_data(model: keras.Model, first: Batch, *, train: Source, validation: Source | None) -> None:
+    """Samples of the size of a model's input, and no label beyond its outputs: later that is a wrong loss unsaid."""
+    outputs = _outputs(model)
+    for argument, data in (("train", train), ("validation", validation)):
+        if data is not None:
+            check_input(f"fit: {argument}", model, first[0] if data is train else data.batch(0, 0)[0])
+        if isinstance(data, Dataset) and data.labels is not None and outputs > 1:
+            check_labels(f"fit: {argument}", data.labels, [str(number) for number in range(outputs)], data.name)
+    both = (train.classes, validation.classes if validation is not None else None)
+    if None not in both and both[0] != both[1]:
+        raise ArgumentError(
+            f"fit: validation: expected the classes of train, {_listed(both[0])}, got "
+            f"{_listed(both[1])}; make both with the same classes="
+        )
+
+
+def check_targets_of(model: keras.Model, loss: Any, *, train: Source, validation: Source | None) -> None:
+    """What is learned fits the outputs of a model under a loss of Keras for classes, in all of the data."""
+    outputs = _outputs(model)
+    kind = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    kind = kind.replace("_", "").lower().removesuffix("crossentropy")
+    if outputs and kind in ("sparsecategorical", "categorical", "binary"):
+        for argument, data in (("train", train), ("validation", validation)):
+            if isinstance(data, Dataset):
+                _check_targets(f"fit: {argument}", data, outputs, sparse=kind == "sparsecategorical")
+
+
+def _outputs(model: keras.Model) -> int:
+    """How many values a model gives for each sample; 0 where it does not say, as a subclassed one, or gives others."""
+    shape = getattr(model, "output_shape", None)
+    return int(shape[1] or 0) if isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int) else 0
+
+
+def _check_targets(where: str, data: Dataset, outputs: int, *, sparse: bool) -> None:
+    batch = data.batch(0, 0)
+    if len(batch) < 2:
+        raise ArgumentError(f"{where}: expected data with labels, got samples alone")
+    targets: NDArray[Any] = np.asarray(batch[1])
+    name: Callable[[int], str] = data.names(0, 0).__getitem__
+    if data.targets is not None and data.targets.shape[1:] == targets.shape[1:]:  # no layer has mixed them
+        targets, name = np.asarray(data.targets), data.name
+    single = targets.size == len(targets)
+    if single != (sparse or outputs == 1) or not (single or targets.shape[1:] == (outputs,)):
+        expected = "(N,)" if sparse else f"(N, {outputs})"
+        raise ArgumentError(
+            f"{where}: expected labels {expected} for {outputs} outputs and the loss, got {describe(targets)}"
+        )
+    if not single:
         return
-    if len(shape) == 2 and (shape[1] or 0) > 1:
-        check_labels(f"fit: {argument}", data.labels, [str(number) for number in range(shape[1])], data.name)
+    flat, classes = targets.reshape(-1), max(2, outputs)
+    whole = sparse or flat.dtype.kind in "biu"  # others may be probabilities
+    wrong = np.flatnonzero((flat < 0) | (flat > classes - 1) | (whole & (flat != np.round(flat))))
+    if len(wrong):
+        raise ArgumentError(
+            f"{where}: expected labels from 0 to {classes - 1}, as there are {classes} classes, got "
+            f"{named(wrong, lambda place: f'{flat[place]:g} in {name(place)}')}"
+        )
+
+
+def _listed(names: Sequence[str] | None) -> str:
+    return listed(map(repr, names or ()), most=10).replace(";", ",")
 
 
 def class_weights(data: Source, given: Any) -> Weights | None:
@@ -86,6 +146,8 @@ def new_optimizer(given: Any, *, ema: float | None, clip: float | None) -> keras
         optimizer = keras.optimizers.get(given)
     except ValueError as error:
         raise ArgumentError(f"fit: expected a Keras optimizer or its name, got {describe(given)}") from error
+    rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    _checks.not_negative("fit", "the learning rate of the optimizer", rate)
     optimizer = type(optimizer).from_config(optimizer.get_config())
     if ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, _checks.rate("fit", "ema", ema)

@@ -1,5 +1,6 @@
 """The loss and the metrics that fit a head and its labels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,7 +11,9 @@ from visionkit._errors import ArgumentError, ModelError, describe
 from visionkit.train.loop.head import head
 
 
-def loss_and_metrics(model: keras.Model, x: Any, y: Any) -> tuple[keras.losses.Loss, list[Any]]:
+def loss_and_metrics(
+    model: keras.Model, x: Any, y: Any, names: Sequence[str] = ()
+) -> tuple[keras.losses.Loss, list[Any]]:
     """Choose by the last activation of a model, by how many values it gives, and by the kind of the labels.
 
     | last layer           | labels                | loss                       | metric   |
@@ -24,6 +27,7 @@ def loss_and_metrics(model: keras.Model, x: Any, y: Any) -> tuple[keras.losses.L
     Args:
         model: with one output of shape (N, K).
         x, y: some samples and their labels.
+        names: what the samples are called, for messages.
 
     Raises:
         ModelError: the outputs are none of these, or do not fit the labels.
@@ -50,13 +54,13 @@ def loss_and_metrics(model: keras.Model, x: Any, y: Any) -> tuple[keras.losses.L
         labels = labels[:, 0]
     whole = labels.dtype.kind in "bui" or bool((labels == np.round(labels)).all() and labels.min() >= 0)
     if width == 1 and labels.size == len(labels) and (kind == "sigmoid" or _zero_or_one(labels)):
-        _check_range(labels, 2, whole)
+        _check_range(labels, 2, names)
         threshold = 0.0 if logits else 0.5
         return keras.losses.BinaryCrossentropy(from_logits=logits), [
             keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)
         ]
     if width > 1 and labels.ndim == 1 and whole:
-        _check_range(labels, width, whole)
+        _check_range(labels, width, names)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=logits), [
             keras.metrics.SparseCategoricalAccuracy(name="accuracy")
         ]
@@ -79,7 +83,9 @@ def _zero_or_one(labels: NDArray[Any]) -> bool:
     return bool(np.isin(labels, (0, 1)).all())
 
 
-def _check_range(labels: NDArray[Any], classes: int, whole: bool) -> None:
-    if not whole or labels.max(initial=0) >= classes or labels.min(initial=0) < 0:
-        wrong = labels[(labels < 0) | (labels >= classes) | (labels != np.round(labels))]
-        raise ModelError(f"fit: expected labels from 0 to {classes - 1} for this model, got {wrong.ravel()[0]}")
+def _check_range(labels: NDArray[Any], classes: int, names: Sequence[str]) -> None:
+    flat = labels.reshape(-1)
+    wrong = np.flatnonzero((flat < 0) | (flat >= classes) | (flat != np.round(flat)))
+    if len(wrong):
+        where = f" in {names[wrong[0]]}" if len(names) == len(flat) else ""
+        raise ModelError(f"fit: expected labels from 0 to {classes - 1} for this model, got {flat[wrong[0]]}{where}")

@@ -8,7 +8,6 @@ import keras
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, NonFiniteError
-from visionkit.train._input import check_input
 from visionkit.train.loop import arguments, state
 from visionkit.train.loop.arguments import Rate
 from visionkit.train.loop.callbacks import Memory
@@ -19,7 +18,7 @@ from visionkit.train.loop.progress import Progress
 from visionkit.train.loop.run import Run
 from visionkit.train.loop.settings import settings_of
 from visionkit.train.loop.snapshot import Snapshot
-from visionkit.train.loop.source import Source, Weights, source, weighting
+from visionkit.train.loop.source import Source, Weights, as_raised, source, weighting
 from visionkit.train.schedules import apply
 from visionkit.train.strategies import of
 from visionkit.train.strategies.base import Strategy
@@ -109,15 +108,13 @@ def fit(
     checked = None if validation is None else source("validation", validation, batch_size=batch_size, shuffle=False)
     arguments.check(model, directory, callbacks, restore_best=restore_best, tensorboard=tensorboard)
     first = data.batch(0, 0)
-    for argument, given in (("train", data), ("validation", checked)):
-        if given is not None:
-            check_input(f"fit: {argument}", model, first[0] if given is data else given.batch(0, 0)[0])
-            arguments.check_labels_of(model, argument, given)
+    arguments.check_data(model, first, train=data, validation=checked)
     weights = arguments.class_weights(data, class_weight)
     monitor, direction = arguments.monitored(monitor, mode, validated=checked is not None)
     where = of(model)
     with where.scope():
-        loss, metrics = arguments.loss_and_metrics_of(model, first, loss, metrics)
+        loss, metrics = arguments.loss_and_metrics_of(model, first, loss, metrics, data.names(0, 0))
+        arguments.check_targets_of(model, loss, train=data, validation=checked)
         optimizer = arguments.new_optimizer(optimizer, ema=ema, clip=clip)
     if schedule is not None:
         apply(optimizer, schedule, steps_per_epoch=len(data), epochs=epochs)
@@ -149,7 +146,7 @@ def fit(
             shortened = Shortened(len(data) - keeper.batch if keeper.batch else None)
             batches, steps = where.validation(checked) if checked else (None, None)
             try:
-                with where.prepare(model), progress:
+                with where.prepare(model), progress, as_raised(data, checked):
                     model.fit(
                         where.feed(data, epoch=keeper.epoch, start=keeper.batch, weighted=weighting(weights)),
                         steps_per_epoch=len(data),

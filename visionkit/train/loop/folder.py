@@ -5,14 +5,16 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from visionkit._beside import sweep
 from visionkit._errors import ArgumentError, FileError, MissingExtraError, ModelError, describe
-from visionkit._files import check_room, replacing, write_text
+from visionkit._files import make_folder, replacing, write_bytes, write_text, writing
+from visionkit._hdf5 import weights_file
 from visionkit.train.loop.snapshot import Snapshot
 
 History = dict[str, list[float]]
@@ -66,7 +68,9 @@ class Folder:
             ModelError: it holds a run with other settings; the message says which.
         """
         settings = json.loads(json.dumps(settings))
-        if self.config.is_file():
+        with self._writing():
+            there = self.config.is_file()
+        if there:
             if not resume:
                 raise FileError(
                     f"fit: '{self.path}' holds a run already; give another directory, delete this one, or leave "
@@ -75,22 +79,17 @@ class Folder:
             self._compare(settings)
         if write:
             with self._writing():
-                self.path.mkdir(parents=True, exist_ok=True)
-                self._clean()
+                make_folder(self.path)
+                for place in (self.config, self.snapshot, self.history, self.curves, self.best, self.last):
+                    sweep(place)
                 write_text(self.config, json.dumps(settings, indent=2) + "\n")
         return self.snapshot.is_file()
-
-    def _clean(self) -> None:
-        """Remove what a run that was killed left beside the place of a file."""
-        for place in (self.config, self.snapshot, self.history, self.curves, self.best, self.last):
-            for left in (*self.path.glob(f".{place.name}.*"), *self.path.glob(f".*.{place.name}")):
-                left.unlink()
 
     def _compare(self, settings: dict[str, Any]) -> None:
         try:
             before = json.loads(self.config.read_text(encoding="utf-8"))
             differences = list(_differences(before, settings))
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise FileError(f"fit: '{self.config}' is damaged ({error}); give another directory") from error
         if differences:
             raise ModelError(
@@ -117,18 +116,10 @@ class Folder:
 
     def write_weights(self, model: keras.Model, path: Path) -> None:
         """Write the weights of a model beside their place, and move them there."""
-        beside = path.with_name(f".{os.getpid()}.{path.name}")
-        size = sum(weight.nbytes for weight in map(keras.ops.convert_to_numpy, model.weights))
+        with without_optimizer(model):
+            data = weights_file(model)
         with self._writing():
-            check_room(self.path, size + 4096 * (len(model.weights) + 8))
-            try:
-                with without_optimizer(model):
-                    model.save_weights(beside)
-                with open(beside, "rb") as file:
-                    os.fsync(file.fileno())
-                os.replace(beside, path)
-            finally:
-                beside.unlink(missing_ok=True)
+            write_bytes(path, data)
 
     def finish(self, model: keras.Model, history: History, *, write: bool, restore_best: bool) -> None:
         """Leave the last files of a run, and the model with the weights that it is to have."""
@@ -150,17 +141,9 @@ class Folder:
         with self._writing(), replacing(self.curves) as file:
             figure.savefig(file, format="png")
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if isinstance(error, FileError):
-                raise
-            raise FileError(
-                f"fit: cannot write to the run's folder '{self.path}': {error.strerror or error}; what was there "
-                "before is whole: mend it, and call fit again to go on"
-            ) from error
+    def _writing(self) -> AbstractContextManager[None]:
+        then = "what was there before is whole, and the same call goes on"
+        return writing("fit", self.path, what="write to the run's folder", then=then)
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Any:

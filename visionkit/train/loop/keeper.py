@@ -4,12 +4,16 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from visionkit._errors import NonFiniteError, one_of
+from visionkit._errors import NonFiniteError, VisionkitError, one_of
+from visionkit.train._finite import named, wrong_samples
+from visionkit.train.data.dataset import Dataset
 from visionkit.train.loop import state
 from visionkit.train.loop.callbacks import Memory
 from visionkit.train.loop.folder import Folder, History
@@ -149,8 +153,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def _keep(self) -> None:
         began = time.monotonic()
         snapshot = self._take()
-        if not all(np.isfinite(array.sum(dtype=np.float64)) for array in snapshot.model if array.dtype.kind == "f"):
-            raise self._not_finite("a weight of the model is not finite")
+        for weight, array in zip(self.model.variables, snapshot.model, strict=True):
+            if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+                raise self._not_finite(f"the weight {weight.path!r} is not finite")
         if self._folder:
             if self._where.is_chief:
                 self._folder.write_snapshot(snapshot)
@@ -185,11 +190,25 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
                 f"fit: {what} before the first step; begin with other weights", epoch=0, step=0, names=()
             )
         names = self._data.names(epoch, step - 1)
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        wrong = self._wrong(epoch, step - 1)
+        if len(wrong):
+            names = [names[place] for place in wrong]
+            then = "the values of these samples are infinite or no number themselves: mend or leave out these"
+        else:
+            then = "look at these samples, or take a smaller learning rate or clip=1.0"
+        shown = named(np.arange(len(names)), names.__getitem__, most=3)
         return NonFiniteError(
             f"fit: {what} after step {step} of epoch {epoch + 1}, on {shown}; the model has its last good weights "
-            "back: look at these samples, or take a smaller learning rate or clip=1.0",
+            f"back: {then}",
             epoch=epoch + 1,
             step=step,
             names=names,
         )
+
+    def _wrong(self, epoch: int, index: int) -> NDArray[np.int64]:
+        """The places in a batch of samples that are not finite themselves, as augmentation may make them."""
+        if not isinstance(self._data, Dataset) or len(self._data.names(epoch, index)) < 2:  # a stream knows no names
+            return np.zeros(0, np.int64)
+        with suppress(VisionkitError):  # such as a file that is gone by now
+            return wrong_samples(self._data.batch(epoch, index)[0])
+        return np.zeros(0, np.int64)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ class Foreign:
     """
 
     classes = None
+    failure: Exception | None = None
 
     def __init__(self, batches: Any) -> None:
         self._of = batches
@@ -38,10 +40,14 @@ class Foreign:
 
     def batches(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches from number ``start`` on."""
-        if isinstance(self._of, keras.utils.PyDataset):
-            yield from (_numpy(self._of[index]) for index in range(start, len(self)))
-        else:
-            yield from map(_numpy, itertools.islice(iter(self._of), start, len(self)))
+        try:
+            if isinstance(self._of, keras.utils.PyDataset):
+                yield from (_numpy(self._of[index]) for index in range(start, len(self)))
+            else:
+                yield from map(_numpy, itertools.islice(iter(self._of), start, len(self)))
+        except Exception as error:
+            self.failure = error
+            raise
 
     def names(self, epoch: int, index: int) -> list[str]:
         """What is known of the samples of a batch."""
@@ -81,6 +87,21 @@ def source(argument: str, data: Any, *, batch_size: int, shuffle: bool) -> Sourc
         f"fit: expected {argument} to be data of from_arrays, from_directory or from_tfrecords, a pair of arrays "
         f"(x, y), a keras.utils.PyDataset, a tf.data.Dataset or a DataLoader, got {describe(data)}"
     )
+
+
+@contextmanager
+def as_raised(*data: Source | None) -> Iterator[None]:
+    """Let an error of data come out as it was raised there; TensorFlow makes one of its own of it."""
+    given = [one for one in data if one is not None]
+    for one in given:
+        one.failure = None
+    try:
+        yield
+    except Exception as error:
+        for one in given:
+            if one.failure is not None and one.failure is not error:
+                raise one.failure from error
+        raise
 
 
 def weighting(weights: Weights | None) -> Callable[[Batch], Batch]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -29,23 +30,34 @@ class Manifest:
 
     def write(self, path: str) -> None:
         """Put it in its place."""
-        write_text(path, json.dumps({"kind": _KIND, **asdict(self)}, indent=1, ensure_ascii=False) + "\n")
+        note = {"kind": _KIND, **asdict(self), "checksum": self._checksum()}
+        write_text(path, json.dumps(note, indent=1, ensure_ascii=False) + "\n")
+
+    def _checksum(self) -> int:
+        return zlib.crc32(json.dumps(asdict(self)).encode())
 
     @classmethod
     def read(cls, path: str) -> Self | None:
-        """The manifest in a file; None where there is none, or something else."""
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        """The manifest in a file; None where there is none, something else, or a damaged one."""
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             with open(path, encoding="utf-8") as file:
                 found: dict[str, Any] = json.load(file)
-            if found["kind"] == _KIND:
+            if found["kind"] == _KIND and {*found} - {"checksum"} == {"kind", *cls.__dataclass_fields__}:
                 classes, skipped = found["classes"], found["skipped"]
-                return cls(
+                manifest = cls(
                     content=str(found["content"]),
                     classes=None if classes is None else tuple(map(str, classes)),
                     shards={str(name): int(count) for name, count in found["shards"].items()},
                     skipped=tuple((str(name), str(reason)) for name, reason in skipped),
                 )
+                # those of before had no checksum; no name leads out of the folder
+                if found.get("checksum") in (None, manifest._checksum()) and all(map(_is_name, manifest.shards)):
+                    return manifest
         return None
+
+
+def _is_name(name: str) -> bool:
+    return not {*name} & {*"/\\\0"} and name not in ("", ".", "..")
 
 
 def classes_of(paths: list[str]) -> tuple[str, ...] | None:

@@ -1,6 +1,5 @@
 """write_tfrecords: pictures into TFRecord files."""
 
-import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from visionkit._checks import flag, positive
 from visionkit._checks import size as checked_size
 from visionkit._errors import ArgumentError, FileError, describe, one_of
-from visionkit._files import replacing
+from visionkit._files import make_folder, real, replacing, writing
 from visionkit.train.data.broken import Skipped, attempt, refusal
 from visionkit.train.data.folder import Labels
 from visionkit.train.data.threads import each
@@ -119,6 +118,8 @@ def write_tfrecords(
         raise ArgumentError(f"{WHERE}: expected quality to be 1 to 100, or None for PNG, got {quality}")
     size = None if image_size is None else checked_size(WHERE, "image_size", image_size)
     target = _target(pattern)
+    with writing(WHERE, pattern):
+        real(target)
     keys = (image_key, label_key, id_key)
     if not all(isinstance(key, str) and key for key in keys) or len(set(keys)) < 3:
         raise ArgumentError(f"{WHERE}: expected three names for image_key, label_key and id_key, got {keys}")
@@ -127,10 +128,11 @@ def write_tfrecords(
     arguments = (pictures.content, shards, size, quality, shuffle, seed, on_error, keys)
     content = hashlib.blake2b(repr(arguments).encode(), digest_size=16).hexdigest()
     plan = Manifest.read(manifest_name(target))
-    try:
+    then = "shards that are there are whole, and the same call again writes the others"
+    with writing(WHERE, pattern, then=then):
         if plan is None or plan.content != content:
             plan = _planned(pictures, target, shards=shards, size=size, content=content, on_error=on_error)
-            os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+            make_folder(os.path.dirname(target))
             plan.write(manifest_name(target))
         left_out = {name for name, _ in plan.skipped}
         places = np.array([place for place, name in enumerate(pictures.names) if name not in left_out])
@@ -146,13 +148,6 @@ def write_tfrecords(
 
         paths = [os.path.join(os.path.dirname(target), name) for name in plan.shards]
         there = _write(paths, np.array_split(order, shards), record, verbose=verbose)
-    except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(
-            f"{WHERE}: cannot write {str(pattern)!r}: {error.strerror or error}; "
-            "shards that are there are whole, and the same call again writes the others"
-        ) from error
     return Written(
         tuple(paths), tuple(plan.shards.values()), plan.classes, tuple(Skipped(*one) for one in plan.skipped), there
     )
@@ -199,9 +194,6 @@ def _write(paths: list[str], parts: list[NDArray[np.int64]], record: Callable[[i
             there += 1
             bar.add(len(part))
             continue
-        folder, name = os.path.split(path)
-        for cut_off in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*")):
-            os.unlink(cut_off)
         with replacing(path) as file:
             for start in range(0, len(part), AT_ONCE):
                 some = part[start : start + AT_ONCE].tolist()

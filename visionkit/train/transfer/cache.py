@@ -5,15 +5,16 @@ import json
 import math
 import os
 import zlib
+from contextlib import AbstractContextManager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from visionkit._errors import FileError
-from visionkit._files import replacing, write_text
+from visionkit._files import make_folder, write_bytes, write_text, writing
 
 CHUNK = 1 << 24  # bytes read at a time
 
@@ -65,19 +66,17 @@ class Cache:
             self.folder / f"{key}.{end}" for end in ("npy", "json", "part", "done")
         )
         self.done = np.zeros(samples, bool)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
+        with self._writing():
+            make_folder(self.folder)
 
     def load(self) -> NDArray[np.float32] | None:
         """The features, read from the disk when they are used; None where they are not there, or damaged."""
         try:
             note = json.loads(self.note.read_text(encoding="utf-8"))
             if note["crc32"] == _checksum(self.whole):
-                features: NDArray[np.float32] = np.load(self.whole, mmap_mode="r")
+                features: NDArray[np.float32] = _mapped(self.whole)
                 return features if len(features) == self.samples else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return None
 
@@ -86,7 +85,7 @@ class Cache:
         try:
             marks = np.frombuffer(self.marks.read_bytes(), np.uint8)
             done = np.unpackbits(marks, count=self.samples).astype(bool)
-            rows = np.load(self.part, mmap_mode="r")
+            rows = _mapped(self.part)
             if len(rows) == self.samples and rows.dtype == np.float32 and len(marks) == -(-self.samples // 8):
                 self.done = done
         except (OSError, ValueError):
@@ -94,7 +93,7 @@ class Cache:
 
     def write(self, numbers: NDArray[np.int64], rows: NDArray[np.float32]) -> None:
         """Put a block of rows in their places, and then say that they are there."""
-        try:
+        with self._writing():
             if not self.done.any():
                 self._begin(rows.shape[1:])
             with self.part.open("r+b") as file:
@@ -105,30 +104,45 @@ class Cache:
                 file.flush()
                 os.fsync(file.fileno())
             self.done[numbers] = True
-            with replacing(self.marks) as file:
-                file.write(np.packbits(self.done).tobytes())
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
+            write_bytes(self.marks, np.packbits(self.done).tobytes())
 
     def finish(self) -> None:
         """Move the rows, which are all there, to their place."""
-        try:
+        with self._writing():
             write_text(self.note, json.dumps({"crc32": _checksum(self.part)}))
             os.replace(self.part, self.whole)
             self.marks.unlink(missing_ok=True)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
 
     def _begin(self, shape: tuple[int, ...]) -> None:
-        """An empty file for rows of this shape."""
+        """An empty file for rows of this shape, of which nothing says any more that they are there."""
+        self.marks.unlink(missing_ok=True)
         with self.part.open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (self.samples, *shape)}
             np.lib.format.write_array_header_1_0(file, header)
             file.truncate(file.tell() + 4 * self.samples * math.prod(shape))
 
+    def _writing(self) -> AbstractContextManager[None]:
+        then = "the features so far are kept, and the same call goes on"
+        return writing("extract_features", self.folder, what="write to", then=then)
+
 
 def _begin_of_rows(path: Path) -> int:
-    return int(np.load(path, mmap_mode="r").offset)
+    return int(_mapped(path).offset)
+
+
+def _mapped(path: Path) -> Any:
+    """An array that is read from the disk when it is used.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        rows = np.load(path, mmap_mode="r")
+    except (EOFError, MemoryError, SyntaxError, TokenError) as error:  # NumPy reads the head of a file as Python
+        raise ValueError(str(error)) from None
+    if path.stat().st_size != rows.offset + rows.nbytes:
+        raise ValueError("the head does not fit the length")
+    return rows
 
 
 def _checksum(path: Path) -> int:
@@ -137,10 +151,3 @@ def _checksum(path: Path) -> int:
         while chunk := file.read(CHUNK):
             checksum = zlib.crc32(chunk, checksum)
     return checksum
-
-
-def _unwritable(folder: Path, error: OSError) -> FileError:
-    return FileError(
-        f"extract_features: cannot write to '{folder}': {error.strerror or error}; the features so far are kept: mend "
-        "it, and call it again to go on"
-    )

@@ -1,0 +1,127 @@
+"""The Fourier score of a picture: how much of it there is outside its lowest frequencies.
+
+In exact numbers, with the square cut off where the spectrum ends, the score is
+
+    spectrum = fftshift(fft2(gray))
+    spectrum[rows // 2 - size : rows // 2 + size, columns // 2 - size : columns // 2 + size] = 0
+    mean(20 * log(abs(ifft2(ifftshift(spectrum)))))
+
+The frequencies that are taken away are few, so products with thin matrices find them and turn them back into a picture
+for less than what transforms of the whole picture cost and, strip by strip, in little memory.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visionkit.preprocess.image import Image
+
+Matrix = NDArray[np.floating[Any]]
+
+_STRIP = 2**17  # pixels that are worked on at once
+
+
+class _Precision(NamedTuple):
+    dtype: type[np.floating[Any]]
+    least: float  # what is nearer to 0 cannot be told from it, and counts as this
+    together: int  # so many squares can be multiplied before a logarithm is taken
+    few: float  # the share of pixels that may be so near to 0
+
+
+_SINGLE = _Precision(np.float32, 1e-4, 4, few=1e-4)  # so few hardly show in the mean
+_DOUBLE = _Precision(np.float64, 1e-12, 8, few=1.0)
+
+
+def fft_score(gray: Image, size: int) -> float:
+    """The mean of 20 ln |the picture without its frequencies -size to size - 1 of either direction|.
+
+    Args:
+        gray: uint8 (H, W).
+        size: from 1 on; the cost grows with it.
+
+    Returns:
+        From -553, for a picture of one grey level, to about 100.
+    """
+    score = _score(gray, size, _SINGLE)
+    return _score(gray, size, _DOUBLE) if np.isnan(score) else score
+
+
+def _score(gray: Image, size: int, precision: _Precision) -> float:
+    """The score; NaN where too much of the picture is too near to 0 for single precision."""
+    total, near = 0.0, 0
+    for squares in _high_pass(gray, size, precision.dtype):
+        small = squares < precision.least**2
+        if found := int(np.count_nonzero(small)):
+            squares[small] = precision.least**2
+            near += found
+            if near > precision.few * gray.size:
+                return float("nan")
+        total += _sum_of_logs(squares.ravel(), precision.together)
+    return 10 * total / gray.size
+
+
+def _high_pass(gray: Image, size: int, dtype: type[np.floating[Any]]) -> Iterator[Matrix]:
+    """The squares of what is left of a picture without its low frequencies, in strips."""
+    rows, columns = gray.shape
+    half = (rows + 1) // 2
+    # A row and its mirror image share their waves, but for the sign of the odd ones.
+    upper, lower = (gray, half), (gray[::-1], rows - half)
+    height = max(1, _STRIP // columns)
+    strips = [slice(top, min(top + height, half)) for top in range(0, half, height)]
+    level = dtype(round(cv2.mean(gray)[0]))  # without it the numbers are smaller, and so more exact
+    (even, odd), (cosines, sines) = _waves(rows, size, dtype), _waves(columns, size, dtype)
+    across, split, sine = np.vstack([cosines, sines]), len(even), len(cosines)
+
+    found = np.zeros((split + len(odd), columns), dtype)
+    for strip in strips:
+        one, other = (np.subtract(picture[strip], level, dtype=dtype) for picture, _ in (upper, lower))
+        other[rows - half - strip.start :] = 0  # a row in the middle has no mirror image
+        found[:split] += even[:, strip] @ (one + other)
+        found[split:] += odd[:, strip] @ (one - other)
+
+    # The low-pass of a column is B'(1 - iJ)B, where the rows of B are its waves and J is 0 but for J[s, c] = 1 and
+    # J[c, s] = -1, c and s being the two at -size. That of the picture is B'(T + JTJ + i(TJ - JT))B, where T says how
+    # much of it is in which waves. So its imaginary part is of rank 4, and JTJ changes but two rows of TB.
+    both = found @ across.T
+    real, c, s = both @ across, across[0], across[sine]
+    left = np.vstack([both[:split, [sine, 0]].T @ even + both[split:, [sine, 0]].T @ odd, even[0], odd[0]]).T
+    right = np.vstack([c, -s, real[split], -real[0]])
+    real[split] += both[0, sine] * c - both[0, 0] * s
+    real[0] -= both[split, sine] * c - both[split, 0] * s
+
+    for strip in strips:
+        symmetric, rest = even[:, strip].T @ real[:split] + level, odd[:, strip].T @ real[split:]
+        for (picture, end), low, factor in ((upper, symmetric + rest, left), (lower, symmetric - rest, left[::-1])):
+            part = slice(strip.start, min(strip.stop, end))
+            high = np.subtract(picture[part], low[: part.stop - part.start], dtype=dtype)
+            imaginary = factor[part] @ right
+            high *= high
+            imaginary *= imaginary
+            yield high + imaginary
+
+
+def _waves(length: int, size: int, dtype: type[np.floating[Any]]) -> tuple[Matrix, Matrix]:
+    """The waves of the low frequencies over so many pixels: cosines (a, length) and sines (b, length) about the middle.
+
+    The first of either are at -size, which alone has no partner: the other frequencies are -(size - 1) to size - 1.
+    Where the spectrum ends before, its own lowest takes that place; if that one has a partner, the first are 0.
+    """
+    paired, lowest = min(size - 1, (length - 1) // 2), min(size, length // 2)
+    circle = np.exp(np.pi / length * 1j * np.arange(2 * length)) * (2 / length) ** 0.5
+    turns = circle.astype(np.result_type(dtype, np.complex64))[
+        np.outer(np.arange(1, lowest + 1), 2 * np.arange(length) + 1 - length) % (2 * length)
+    ]
+    alone = turns[-1] * 0.5**0.5 if lowest > paired else np.zeros_like(turns, shape=length)
+    constant = np.full(length, length**-0.5, dtype)
+    pairs = turns[:paired]
+    return np.vstack([alone.real, constant, pairs.real]), np.vstack([alone.imag, pairs.imag])
+
+
+def _sum_of_logs(values: Matrix, together: int) -> float:
+    """The sum of the logarithms, of which fewer are taken by multiplying first."""
+    whole = len(values) // together * together
+    products = np.prod(values[:whole].reshape(together, -1), axis=0)
+    return float(np.log(products).sum(dtype=np.float64) + np.log(values[whole:]).sum(dtype=np.float64))
