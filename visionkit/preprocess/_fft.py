@@ -21,7 +21,7 @@ from visionkit.preprocess.image import Image
 
 Matrix = NDArray[np.floating[Any]]
 
-_STRIP = 2**17  # pixels that are worked on at once
+_STRIP = 2**19  # pixels that are worked on at once: less, and the threads of a product wait more than they work
 
 
 class _Precision(NamedTuple):
@@ -64,23 +64,28 @@ def _score(gray: Image, size: int, precision: _Precision) -> float:
 
 
 def _high_pass(gray: Image, size: int, dtype: type[np.floating[Any]]) -> Iterator[Matrix]:
-    """The squares of what is left of a picture without its low frequencies, in strips."""
+    """The squares of what is left of a picture without its low frequencies, in strips, each in the memory of the last."""
     rows, columns = gray.shape
     half = (rows + 1) // 2
     # A row and its mirror image share their waves, but for the sign of the odd ones.
-    upper, lower = (gray, half), (gray[::-1], rows - half)
     height = max(1, _STRIP // columns)
     strips = [slice(top, min(top + height, half)) for top in range(0, half, height)]
     level = dtype(round(cv2.mean(gray)[0]))  # without it the numbers are smaller, and so more exact
     (even, odd), (cosines, sines) = _waves(rows, size, dtype), _waves(columns, size, dtype)
     across, split, sine = np.vstack([cosines, sines]), len(even), len(cosines)
 
+    # All that a strip needs is made once: new memory costs as much as the sums that are put there.
+    scratch = np.empty((4, min(height, half), columns), dtype)
     found = np.zeros((split + len(odd), columns), dtype)
+    part_of_it = np.empty_like(found)
     for strip in strips:
-        one, other = (np.subtract(picture[strip], level, dtype=dtype) for picture, _ in (upper, lower))
+        one, other, added, _ = scratch[:, : strip.stop - strip.start]
+        np.subtract(gray[strip], level, out=one)
+        np.subtract(gray[::-1][strip], level, out=other)
         other[rows - half - strip.start :] = 0  # a row in the middle has no mirror image
-        found[:split] += even[:, strip] @ (one + other)
-        found[split:] += odd[:, strip] @ (one - other)
+        np.matmul(even[:, strip], np.add(one, other, out=added), out=part_of_it[:split])
+        np.matmul(odd[:, strip], np.subtract(one, other, out=added), out=part_of_it[split:])
+        found += part_of_it
 
     # The low-pass of a column is B'(1 - iJ)B, where the rows of B are its waves and J is 0 but for J[s, c] = 1 and
     # J[c, s] = -1, c and s being the two at -size. That of the picture is B'(T + JTJ + i(TJ - JT))B, where T says how
@@ -93,14 +98,17 @@ def _high_pass(gray: Image, size: int, dtype: type[np.floating[Any]]) -> Iterato
     real[0] -= both[split, sine] * c - both[split, 0] * s
 
     for strip in strips:
-        symmetric, rest = even[:, strip].T @ real[:split] + level, odd[:, strip].T @ real[split:]
-        for (picture, end), low, factor in ((upper, symmetric + rest, left), (lower, symmetric - rest, left[::-1])):
-            part = slice(strip.start, min(strip.stop, end))
-            high = np.subtract(picture[part], low[: part.stop - part.start], dtype=dtype)
-            imaginary = factor[part] @ right
+        symmetric, rest, high, imaginary = scratch[:, : strip.stop - strip.start]
+        np.matmul(even[:, strip].T, real[:split], out=symmetric)
+        symmetric += level
+        np.matmul(odd[:, strip].T, real[split:], out=rest)
+        for picture, mirrored, factor in ((gray, np.add, left), (gray[::-1], np.subtract, left[::-1])):
+            np.subtract(picture[strip], mirrored(symmetric, rest, out=high), out=high)
+            np.matmul(factor[strip], right, out=imaginary)
             high *= high
             imaginary *= imaginary
-            yield high + imaginary
+            high += imaginary
+            yield high if picture is gray else high[: rows - half - strip.start]
 
 
 def _waves(length: int, size: int, dtype: type[np.floating[Any]]) -> tuple[Matrix, Matrix]:
