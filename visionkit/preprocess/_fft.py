@@ -10,6 +10,7 @@ The frequencies that are taken away are few, so products with thin matrices find
 for less than what transforms of the whole picture cost and, strip by strip, in little memory.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from visionkit.preprocess.image import Image
 
 Matrix = NDArray[np.floating[Any]]
 
-_STRIP = 2**19  # pixels that are worked on at once: less, and the threads of a product wait more than they work
+_STRIP = 2**18  # pixels that are worked on at once
 
 
 class _Precision(NamedTuple):
@@ -53,10 +54,10 @@ def _score(gray: Image, size: int, precision: _Precision) -> float:
     """The score; NaN where too much of the picture is too near to 0 for single precision."""
     total, near = 0.0, 0
     for squares in _high_pass(gray, size, precision.dtype):
-        small = squares < precision.least**2
-        if found := int(np.count_nonzero(small)):
+        if squares.min(initial=np.inf) < precision.least**2:
+            small = squares < precision.least**2
             squares[small] = precision.least**2
-            near += found
+            near += int(np.count_nonzero(small))
             if near > precision.few * gray.size:
                 return float("nan")
         total += _sum_of_logs(squares.ravel(), precision.together)
@@ -64,20 +65,18 @@ def _score(gray: Image, size: int, precision: _Precision) -> float:
 
 
 def _high_pass(gray: Image, size: int, dtype: type[np.floating[Any]]) -> Iterator[Matrix]:
-    """The squares of what is left of a picture without its low frequencies, in strips, each in the memory of the last."""
+    """The squares of what is left of a picture without its low frequencies: strips, each in the memory of the last."""
     rows, columns = gray.shape
     half = (rows + 1) // 2
     # A row and its mirror image share their waves, but for the sign of the odd ones.
     height = max(1, _STRIP // columns)
     strips = [slice(top, min(top + height, half)) for top in range(0, half, height)]
     level = dtype(round(cv2.mean(gray)[0]))  # without it the numbers are smaller, and so more exact
-    (even, odd), (cosines, sines) = _waves(rows, size, dtype), _waves(columns, size, dtype)
-    across, split, sine = np.vstack([cosines, sines]), len(even), len(cosines)
+    (down, split), (across, sine) = _waves(rows, size, dtype), _waves(columns, size, dtype)
+    even, odd = down[:split], down[split:]
 
-    # All that a strip needs is made once: new memory costs as much as the sums that are put there.
-    scratch = np.empty((4, min(height, half), columns), dtype)
-    found = np.zeros((split + len(odd), columns), dtype)
-    part_of_it = np.empty_like(found)
+    scratch, found, part_of_it, real = _room(dtype, (4, min(height, half), columns), *[(len(down), columns)] * 3)
+    found[:] = 0
     for strip in strips:
         one, other, added, _ = scratch[:, : strip.stop - strip.start]
         np.subtract(gray[strip], level, out=one)
@@ -91,7 +90,8 @@ def _high_pass(gray: Image, size: int, dtype: type[np.floating[Any]]) -> Iterato
     # J[c, s] = -1, c and s being the two at -size. That of the picture is B'(T + JTJ + i(TJ - JT))B, where T says how
     # much of it is in which waves. So its imaginary part is of rank 4, and JTJ changes but two rows of TB.
     both = found @ across.T
-    real, c, s = both @ across, across[0], across[sine]
+    c, s = across[0], across[sine]
+    np.matmul(both, across, out=real)
     left = np.vstack([both[:split, [sine, 0]].T @ even + both[split:, [sine, 0]].T @ odd, even[0], odd[0]]).T
     right = np.vstack([c, -s, real[split], -real[0]])
     real[split] += both[0, sine] * c - both[0, 0] * s
@@ -111,25 +111,34 @@ def _high_pass(gray: Image, size: int, dtype: type[np.floating[Any]]) -> Iterato
             yield high if picture is gray else high[: rows - half - strip.start]
 
 
-def _waves(length: int, size: int, dtype: type[np.floating[Any]]) -> tuple[Matrix, Matrix]:
-    """The waves of the low frequencies over so many pixels: cosines (a, length) and sines (b, length) about the middle.
+def _room(dtype: type[np.floating[Any]], *shapes: tuple[int, ...]) -> list[Matrix]:
+    """Arrays in one piece of memory: new memory costs as much as the sums that are put there, but less in one piece."""
+    sizes = [math.prod(shape) for shape in shapes]
+    pieces = np.split(np.empty(sum(sizes), dtype), np.cumsum(sizes)[:-1])
+    return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
-    The first of either are at -size, which alone has no partner: the other frequencies are -(size - 1) to size - 1.
-    Where the spectrum ends before, its own lowest takes that place; if that one has a partner, the first are 0.
+
+def _waves(length: int, size: int, dtype: type[np.floating[Any]]) -> tuple[Matrix, int]:
+    """The waves of the low frequencies over so many pixels, about the middle: (n, length), and how many are cosines.
+
+    The cosines come first, and of them and the sines those at -size, which alone has no partner: the other frequencies
+    are -(size - 1) to size - 1. Where the spectrum ends before, its own lowest takes that place; if that one has a
+    partner, the first are 0.
     """
     paired, lowest = min(size - 1, (length - 1) // 2), min(size, length // 2)
     circle = np.exp(np.pi / length * 1j * np.arange(2 * length)) * (2 / length) ** 0.5
-    turns = circle.astype(np.result_type(dtype, np.complex64))[
-        np.outer(np.arange(1, lowest + 1), 2 * np.arange(length) + 1 - length) % (2 * length)
-    ]
-    alone = turns[-1] * 0.5**0.5 if lowest > paired else np.zeros_like(turns, shape=length)
-    constant = np.full(length, length**-0.5, dtype)
-    pairs = turns[:paired]
-    return np.vstack([alone.real, constant, pairs.real]), np.vstack([alone.imag, pairs.imag])
+    places = np.outer(np.arange(1, lowest + 1, dtype=np.int32), np.arange(1 - length, length, 2, dtype=np.int32))
+    waves, cosines = np.zeros((2 * paired + 3, length), dtype), paired + 2
+    waves[1] = length**-0.5
+    for part, rows, first in ((circle.real, waves[:cosines], 2), (circle.imag, waves[cosines:], 1)):
+        if lowest > paired:
+            rows[0] = part[places[-1] % (2 * length)] * 0.5**0.5
+        np.take(part.astype(dtype), places[:paired], out=rows[first:], mode="wrap")
+    return waves, cosines
 
 
 def _sum_of_logs(values: Matrix, together: int) -> float:
     """The sum of the logarithms, of which fewer are taken by multiplying first."""
     whole = len(values) // together * together
     products = np.prod(values[:whole].reshape(together, -1), axis=0)
-    return float(np.log(products).sum(dtype=np.float64) + np.log(values[whole:]).sum(dtype=np.float64))
+    return float(np.log(products, out=products).sum(dtype=np.float64) + np.log(values[whole:]).sum(dtype=np.float64))
