@@ -73,7 +73,7 @@ def deep(session: nox.Session) -> None:
     """What takes minutes: all of Keras Applications, also the deepest models; a run that is killed twenty times."""
     session.install("-e", ".", *group("test"))
     session.run("pytest", "-n", "2", "-m", "", "tests/models/test_catalog.py", "tests/models/test_parity.py")
-    session.run("pytest", "-n", "2", "-m", "deep", "tests/train")
+    session.run("pytest", "-n", "2", "-m", "deep", "tests/train", "tests/lost", "tests/fuzz")
 
 
 @nox.session
