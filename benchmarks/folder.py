@@ -4,8 +4,8 @@ First what may be left out of decoding: pages of every kind and photographs, as 
 saved as JPEG files and answered for by all their colours, by their luminance alone, and by the luminance of half and a
 quarter of the size. Then how fast and how large the two verbs are: a folder of --photos files (a few distinct ones
 under many names, and one that is cut off) is answered for by one thread and by as many as there are processors, in
-turns. Photos per second are those from the 10th photo on; resident memory is the most that the process had at one of
-the 50 answers from the 10th on, and at one of the last 50: between the answers it rises and falls by a picture.
+turns. Photos per second are those from the 10th photo on; resident memory is the most that the process had during the
+50 photos from the 10th on, and during the last 50. Linux tells it.
 """
 
 import argparse
@@ -224,27 +224,34 @@ def agrees(verb: str, found: Any, image: Image, reader: vk.reader.Reader) -> boo
 def once(verb: str, folder: Path, options: list[str]) -> Run:
     """Run a verb on the folder, and watch it."""
     command = [sys.executable, "-m", "visionkit", verb, str(folder), "--json", *options]
-    found, times, sizes = [], [], []
+    count = len(list(folder.iterdir()))
+    start = min(9, count - 2)
+    window = max(1, min(50, count // 3))
+    found, times, peaks = [], [], []
     with tempfile.TemporaryFile("w+") as told:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True) as process:
             assert process.stdout is not None
-            for line in process.stdout:
+            for number, line in enumerate(process.stdout):
                 times.append(time.perf_counter())
-                sizes.append(resident(process.pid) or sizes[-1])  # the last may have left already
                 found.append(json.loads(line))
+                if number in (start + window, count - 2):  # after the last one it may have left
+                    peaks.append(peak(process.pid))
+                if number in (start, count - 2 - window):
+                    forget(process.pid)
         told.seek(0)
-        start = min(9, len(times) - 2)
         speed = (len(times) - 1 - start) / (times[-1] - times[start])
-        window = max(1, min(50, len(sizes) // 3))
-        return Run(found, told.read(), speed, max(sizes[start : start + window]), max(sizes[-window:]))
+        return Run(found, told.read(), speed, *peaks)
 
 
-def resident(process: int) -> int:
-    """The memory of a process, in bytes; 0 where it is gone."""
-    try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
+def peak(process: int) -> int:
+    """The most memory that a process had since it was told to forget, in bytes."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def forget(process: int) -> None:
+    """Let the most memory of a process be what it has now."""
+    Path(f"/proc/{process}/clear_refs").write_text("5", encoding="utf-8")
 
 
 if __name__ == "__main__":
