@@ -96,8 +96,7 @@ def main() -> None:
     missing = [file for file in files if not (options.folder / file).is_file()]
     if missing:
         sys.exit(
-            f"reliability: expected {', '.join(missing)} in {options.folder}; "
-            "nox -s tests fuzz killed soak makes them"
+            f"reliability: expected {', '.join(missing)} in {options.folder}; nox -s tests fuzz killed soak makes them"
         )
     options.page.write_text("\n".join(page(options.folder)) + "\n", encoding="utf-8")
     print(options.page)

@@ -77,7 +77,7 @@ class JaxStrategy(Strategy):
         def laid_out(array: Any) -> Any:
             array = np.asarray(array)
             array = array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
-            return jax.make_array_from_process_local_data(layout, array)  # type: ignore[no-untyped-call]
+            return jax.make_array_from_process_local_data(layout, array)
 
         return keras.tree.map_structure(laid_out, batch)
 
