@@ -222,9 +222,11 @@ def test_bad_input_is_found(base, tmp_path):
         extract_features(base, from_arrays(x, np.arange(4), augment=Augment(rotation=10)))
     with pytest.raises(ModelError, match=r"expected samples \(8, 8, 3\) for .*, got \(5, 5, 2\)"):
         extract_features(base, np.zeros((4, 5, 5, 2), "float32"), verbose=0)
+    with pytest.raises(ArgumentError, match="expected x to be finite in float32, got inf in sample 2"):
+        extract_features(base, np.where(np.arange(4)[:, None, None, None] == 2, np.inf, x), verbose=0)
     with pytest.raises(ModelError, match="finite features, got others for sample 2"):
         extract_features(
-            make_base(activation=None), np.where(np.arange(4)[:, None, None, None] == 2, np.inf, x), verbose=0
+            make_base(activation=None), np.where(np.arange(4)[:, None, None, None] == 2, 3e38, x), verbose=0
         )
     two = keras.Model(base.input, [base.outputs[0], base.layers[1].output])
     with pytest.raises(ModelError, match="one output, got 2"):

@@ -35,12 +35,13 @@ def load(where: str, path: str | os.PathLike[str]) -> "keras.Model":
         text = _config(path)
         _register(text)
         config.look_through(text)
-        model = _loaded(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what becomes of the file is said once; and NumPy's about Keras' tensors
+            return _finite(where, path, _loaded(path))
     except VisionkitError:
         raise
     except Exception as error:  # Keras lets out whatever a broken file makes it stumble over
         raise FileError(f"{where}: '{path}' is no Keras model that can be loaded: {_reason(error)}") from error
-    return _finite(where, path, model)
 
 
 def _config(path: Path) -> bytes:
@@ -54,9 +55,7 @@ def _config(path: Path) -> bytes:
 def _loaded(path: Path) -> object:
     import keras
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what becomes of the file is said once
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def _register(text: bytes) -> None:

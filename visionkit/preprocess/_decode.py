@@ -79,18 +79,23 @@ def _to_rgb(pixels: NDArray[Any], *, premultiplied: bool) -> None:
         pixels[:] = cv2.add(pixels, cv2.merge([white - pixels[:, :, 3]] * 4))
 
 
-def reduced(data: NDArray[np.uint8], reduction: int, orientation: int) -> NDArray[np.uint8] | None:
-    """A JPEG file at a fraction of its size, RGB and the right way up; None where it cannot be decoded.
+def reduced(
+    data: NDArray[np.uint8], reduction: int, orientation: int, *, luminance: bool = False
+) -> NDArray[np.uint8] | None:
+    """A JPEG file at a fraction of its size, in RGB or grey, and the right way up; None where it cannot be decoded.
 
     Args:
         data: the bytes of the file.
         reduction: 1, 2, 4 or 8, by which height and width are divided and rounded up.
         orientation: of EXIF, 1 to 8.
+        luminance: grey, as it is stored.
     """
-    pixels = None
+    pixels, flags = None, REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     with suppress(BrokenFile):
-        pixels = stored(data, REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
-    return None if pixels is None else turn_upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), orientation)
+        pixels = stored(data, flags & ~cv2.IMREAD_COLOR if luminance else flags)
+    if pixels is None:
+        return None
+    return turn_upright(pixels if luminance else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), orientation)
 
 
 def stored(data: NDArray[np.uint8], flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any] | None:

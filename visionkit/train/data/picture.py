@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visionkit._errors import FileError, ImageError
 from visionkit.preprocess._decode import REDUCED, reduced
 from visionkit.preprocess._header import BrokenFile, inspect
-from visionkit.preprocess.image import Image, read, resize, to_gray
+from visionkit.preprocess.image import Image, read, resize
 
 
 class File(NamedTuple):
@@ -140,13 +140,13 @@ class Framing:
 
     def _decode(self, file: File, reduction: int) -> Image:
         data = file.data()
-        pixels = reduced(data, reduction, file.orientation) if file.is_jpeg else None
+        pixels = reduced(data, reduction, file.orientation, luminance=self.gray) if file.is_jpeg else None
         if pixels is None:
             try:
                 return read(data.tobytes(), mode="gray" if self.gray else "rgb", max_pixels=self.max_pixels)
             except ImageError as error:
                 raise ImageError(str(error).replace(f"the bytes object ({len(data)} bytes)", repr(file.path))) from None
-        return to_gray(pixels) if self.gray else pixels
+        return pixels
 
 
 def _middle(pixels: Image, whole: tuple[int, int], canvas: tuple[int, int]) -> Image:
