@@ -111,7 +111,7 @@ def page(folder: Path) -> Iterator[str]:
     yield ""
     yield "## Versions"
     yield ""
-    yield "All tests pass with each of these; the newest versions are those of `.github/locked.txt`."
+    yield "What pytest counted; the newest versions are those of `.github/locked.txt`."
     yield ""
     yield from table(("what ran", "passed", "skipped", "failed"), runs(folder))
     for part in PARTS:

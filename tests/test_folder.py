@@ -182,7 +182,9 @@ def many(tmp_path_factory):
 @pytest.mark.skipif(os.name != "posix", reason="has no signals")
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_ctrl_c_stops_at_once(threads, many):
-    command = [*COMMAND, "read", str(many), "--threads", threads]
+    # a shell lets what it starts in the background ignore Ctrl-C, and the tests may run there
+    heard = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", heard, *COMMAND, "read", str(many), "--threads", threads]
     with subprocess.Popen(
         command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
