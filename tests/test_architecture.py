@@ -17,6 +17,7 @@ every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PA
 ARROWS = {
     "_errors": set(),
     "_extras": {"_errors"},
+    "_processors": set(),
     "_table": set(),
     "_checks": {"_errors"},
     "_beside": set(),
@@ -36,6 +37,7 @@ ARROWS = {
         "_extras",
         "_files",
         "_hdf5",
+        "_processors",
         "_saved",
         "_table",
         "__init__",
@@ -51,6 +53,7 @@ ARROWS = {
         "__init__",
         "_demo",
         "_launch",
+        "_processors",
         "preprocess",
         "explain",
         "models",

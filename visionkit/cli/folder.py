@@ -77,11 +77,6 @@ def places(option: str, out: Path, photos: Sequence[Path], several: bool) -> dic
     return drawings
 
 
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def for_each(
     photos: Sequence[Path], several: bool, answer: Callable[[Path], Answer], *, as_json: bool, threads: int = 0
 ) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionkit._errors import ArgumentError, ImageError, NothingFoundError
-from visionkit.cli.folder import Answer, expand, for_each, places, processors
+from visionkit._processors import processors
+from visionkit.cli.folder import Answer, expand, for_each, places
 from visionkit.cli.show import OK, import_keras, printable, show_rows
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
 """Work on many pictures at once; OpenCV lets other threads run while it works."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+
+from visionkit._processors import processors
 
 
 def each(work: Callable[[int], object], count: int) -> None:
@@ -35,12 +36,6 @@ def each(work: Callable[[int], object], count: int) -> None:
         for helper in helpers:
             if not helper.cancel():  # one that has not begun by now has nothing left to do
                 helper.result()
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @cache
