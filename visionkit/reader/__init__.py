@@ -5,8 +5,10 @@
 '0123456789'
 """
 
+from visionkit.reader import sample
+from visionkit.reader.glyph import glyph
 from visionkit.reader.reader import Reader
 from visionkit.reader.reading import Character, Reading
 from visionkit.reader.shipped import load
 
-__all__ = ["Character", "Reader", "Reading", "load"]
+__all__ = ["Character", "Reader", "Reading", "glyph", "load", "sample"]
