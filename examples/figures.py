@@ -19,13 +19,14 @@ import keras
 import visionkit as vk
 
 
-def options(doc: str, *, data: str | None = None, seed: int = 0) -> argparse.Namespace:
+def options(doc: str, *, data: str | None = None, seed: int = 0, **more: str) -> argparse.Namespace:
     """`--quick`, `--data`, `--out` and `--seed`; TensorFlow and Keras draw from the seed from here on.
 
     Args:
         doc: the docstring of the example; its title and rule are left out of the help.
         data: what `--data` is; None where there is nothing to give.
         seed: of a full run, unless another is given.
+        **more: options that only this example has, None unless given, and what each of them is.
     """
     name = Path(sys.argv[0]).stem
     text = re.sub(r"\A.*\n=+\n+", "", doc.lstrip())
@@ -35,6 +36,8 @@ def options(doc: str, *, data: str | None = None, seed: int = 0) -> argparse.Nam
         parser.add_argument("--data", type=Path, help=data)
     parser.add_argument("--out", type=Path, default=Path("runs") / name, help="folder of the run and its pictures")
     parser.add_argument("--seed", type=int, default=seed)
+    for option, what in more.items():
+        parser.add_argument(f"--{option.replace('_', '-')}", help=what)
     found = parser.parse_args()
     if data and not found.quick and not (found.data and found.data.exists()):
         parser.error(f"--data is {data}; --quick needs none")
