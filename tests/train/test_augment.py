@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from tests.train.augmented import EVERYTHING, drawn_matrices, levels, opencv, photo, photos
+from visionkit import ArgumentError
 from visionkit.train.augment import Augment, draw
 from visionkit.train.augment.warp import warp
 
@@ -89,6 +90,33 @@ def test_one_more_option_changes_no_other_draw(batch):
     mirrored = np.abs(plain[:, :, ::-1] - flipped).mean(axis=(1, 2, 3))
     assert (np.minimum(straight, mirrored) < 0.1).all()
     assert 0 < (straight < mirrored).sum() < len(batch)
+
+
+def test_a_shift_in_pixels_is_whole_and_blurs_nothing(photo):
+    augment = Augment(shift=(2, 3))
+    size = photo.shape[:2]
+    matrices = augment.matrices(np.arange(500), epoch=0, sizes=[size] * 500, size=size, seed=0)
+    np.testing.assert_array_equal(matrices[:, :, :2], np.tile(np.eye(2), (500, 1, 1)))
+    across, down = (np.unique(matrices[:, row, 2], return_counts=True) for row in range(2))
+    assert (across[0].tolist(), down[0].tolist()) == ([-3, -2, -1, 0, 1, 2, 3], [-2, -1, 0, 1, 2])
+    assert across[1].min() > 40  # of 71 each
+    assert down[1].min() > 70
+    moved = opencv([photo], matrices[:1], size, augment)[0]
+    right, lower = matrices[0, :, 2].astype(int)
+    np.testing.assert_array_equal(moved[5:-5, 5:-5], np.roll(photo, (-lower, -right), (0, 1))[5:-5, 5:-5])
+
+
+def test_alternating_flips_show_each_sample_both_ways_in_two_epochs():
+    augment = Augment(horizontal_flip="alternate", seed=3)
+    options = {"sizes": [(4, 4)] * 200, "size": (4, 4), "seed": 0}
+    flips = [augment.matrices(np.arange(200), epoch=epoch, **options)[:, 0, 0] for epoch in range(4)]
+    np.testing.assert_array_equal(flips[0], -flips[1])
+    np.testing.assert_array_equal(flips[0], flips[2])
+    np.testing.assert_array_equal(flips[1], flips[3])
+    assert 70 < (flips[0] < 0).sum() < 130
+    with pytest.raises(ArgumentError, match="give this Augment to a dataset"):
+        augment(np.zeros((1, 4, 4, 1), "float32"), training=True)
+    assert Augment.from_config(augment.get_config()).ranges == augment.ranges
 
 
 # --- pixels

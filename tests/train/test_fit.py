@@ -9,6 +9,7 @@ from tests.train.small import blobs, equal, small_model
 from visionkit import ArgumentError, FileError, ModelError, NonFiniteError
 from visionkit.train.data.arrays import from_arrays
 from visionkit.train.loop.fit import fit
+from visionkit.train.loop.precision import computing_in
 from visionkit.train.schedules import cosine, staircase
 
 SPARSE = "sparse_categorical_crossentropy"
@@ -242,6 +243,22 @@ def test_half_precision_leaves_the_model_as_it_was():
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert keras.backend.standardize_dtype(model(x[:2]).dtype) == "float32"
+
+
+@pytest.mark.parametrize(("device", "normalised"), [("cpu", "float32"), ("gpu", "bfloat16")])
+def test_a_cpu_takes_16_bits_for_products_of_matrices_alone(device, normalised):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            *(keras.layers.Conv2D(2, 3), keras.layers.MaxPooling2D(), keras.layers.BatchNormalization()),
+            *(keras.layers.ReLU(), keras.layers.Flatten(), keras.layers.Dense(3), keras.layers.Softmax()),
+        ]
+    )
+    half, other = "bfloat16", normalised
+    with computing_in(model, "bfloat16", on=device):
+        found = [layer.compute_dtype for layer in model.layers]
+    assert found == [half, half, other, other, half, half, "float32"]
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
 
 
 def test_a_schedule_of_cosine_moves_every_step(tmp_path):

@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 # One column for each thing that is drawn, whether it is asked for or not: another option changes no other draw.
 COLUMNS = 12
+MIRROR = 6  # the column of the horizontal flip: in half of the draws, those below 1/2
 
 _ROUNDS = 10
 _MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
@@ -64,7 +65,7 @@ class Ranges:
     zoom: tuple[float, float] = (1.0, 1.0)
     shift: tuple[float, float] = (0.0, 0.0)
     shear: float = 0.0
-    horizontal_flip: bool = False
+    horizontal_flip: bool | Literal["alternate"] = False
     vertical_flip: bool = False
     transpose: bool = False
     rot90: bool = False
@@ -92,8 +93,7 @@ class Ranges:
         angle = _between(turn, -math.radians(self.rotation), math.radians(self.rotation))
         skew = _between(shear, -math.radians(self.shear), math.radians(self.shear))
         zoom_x, zoom_y = _between(zoom_x, *self.zoom), _between(zoom_y, *self.zoom)
-        shift_x = _between(shift_x, -self.shift[1], self.shift[1]) * columns
-        shift_y = _between(shift_y, -self.shift[0], self.shift[0]) * rows
+        shift_x, shift_y = _moved(shift_x, self.shift[1], columns, xp), _moved(shift_y, self.shift[0], rows, xp)
 
         # [[a, b], [c, d]]: flips and quarter turns, of a picture as wide as high
         a, b, c, d = one, 0 * one, 0 * one, one
@@ -128,6 +128,13 @@ class Ranges:
         middle_x, middle_y = (columns - 1) / 2, (rows - 1) / 2
         x, y = x - a * middle_x - b * middle_y, y - c * middle_x - d * middle_y
         return xp.stack([xp.stack([a, b, x], axis=-1), xp.stack([c, d, y], axis=-1)], axis=1)
+
+
+def _moved(draw: Any, most: float, side: Any, xp: Any) -> Any:
+    """Pixels either way: whole ones up to an integer, or any number of them up to a share of the side."""
+    if isinstance(most, int):
+        return xp.floor(draw * (2 * most + 1)) - most
+    return _between(draw, -most, most) * side
 
 
 def _between(draw: Any, low: float, high: float) -> Any:

@@ -46,10 +46,14 @@ class Augment(keras.Layer):  # type: ignore[misc]
         rotation: most degrees, 0 to 180, either way.
         zoom: z for a part of the picture of 1 - z to 1 + z times its side, so above 1 for a smaller picture; or the two
             (lowest, highest). Height and width are drawn apart, as in ``ImageDataGenerator``.
-        shift: most of the height and of the width, as a share in [0, 1), either way; or one share for each of the two.
+        shift: most of the height and of the width, either way: a share in [0, 1), or pixels of the output as an
+            integer, of which whole ones are drawn, so that nothing is blurred between pixels. Or two of them, (of
+            height, of width).
         shear: most degrees, 0 to 89, either way. Degrees as in ``ImageDataGenerator``: the ``shear_range=0.2`` of many
             recipes is a fifth of a degree.
-        horizontal_flip: left and right change places in half of the images.
+        horizontal_flip: left and right change places in half of the images. "alternate", in a dataset alone, draws
+            which half once, and from epoch to epoch mirrors the one half and the other: in two epochs a sample is seen
+            both ways.
         vertical_flip: top and bottom do.
         transpose: rows and columns do.
         rot90: by 0, 90, 180 or 270 degrees, each as often. What is turned or transposed fills the output as the image
@@ -70,6 +74,9 @@ class Augment(keras.Layer):  # type: ignore[misc]
     layers, which follow in a ``Sequential`` or in the model: ``RandAugment``, ``RandomErasing``, and, called with
     ``{"images": augment(images, training=True), "labels": one_hot}``, ``MixUp`` and ``CutMix``.
 
+    Source: Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498), section 3.6, for the
+    alternating flip.
+
     >>> import keras
     >>> augment = keras.Sequential([Augment.preset("faces"), keras.layers.RandAugment(value_range=(0, 255))])
     >>> augment.compute_output_shape((None, 64, 64, 3))
@@ -85,7 +92,7 @@ class Augment(keras.Layer):  # type: ignore[misc]
         zoom: float | tuple[float, float] = 0,
         shift: float | tuple[float, float] = 0,
         shear: float = 0,
-        horizontal_flip: bool = False,
+        horizontal_flip: bool | Literal["alternate"] = False,
         vertical_flip: bool = False,
         transpose: bool = False,
         rot90: bool = False,
@@ -167,7 +174,11 @@ class Augment(keras.Layer):  # type: ignore[misc]
         if isinstance(self.ranges.crop, tuple):
             for number, found in zip(np.asarray(numbers), np.asarray(sizes), strict=True):
                 _check_fit(self.ranges.crop, found, f"sample {number}")
-        draws = draw.uniforms(numbers, epoch=epoch, seed=seed if self.seed is None else self.seed)
+        seed = seed if self.seed is None else self.seed
+        draws = draw.uniforms(numbers, epoch=epoch, seed=seed)
+        if self.ranges.horizontal_flip == "alternate":
+            first = draw.uniforms(numbers, epoch=0, seed=seed)[:, draw.MIRROR]
+            draws[:, draw.MIRROR] = (first + epoch % 2 / 2) % 1  # what was below 1/2 in an even epoch is not in an odd
         height, width = np.asarray(sizes, np.float64).T
         made: NDArray[np.float64] = self.ranges.matrices(draws, height, width, size)
         return made
@@ -193,6 +204,11 @@ class Augment(keras.Layer):  # type: ignore[misc]
 
     def call(self, images: Any, training: bool = False) -> Any:
         self.compute_output_shape(images.shape)
+        if training and self.ranges.horizontal_flip == "alternate":
+            raise ArgumentError(
+                "Augment: expected horizontal_flip to be True or False in a model, which knows neither samples nor "
+                "epochs, got 'alternate'; give this Augment to a dataset as augment="
+            )
         count, height, width, _ = ops.shape(images)
         crop = self.ranges.crop
         size = crop if isinstance(crop, tuple) else (height, width)

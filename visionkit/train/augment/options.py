@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from visionkit import _checks
 from visionkit._errors import ArgumentError, describe
@@ -18,14 +19,27 @@ NAMES = (
 )
 
 
-def ranges(*, rotation: object, zoom: object, shift: object, shear: object, crop: object, **flags: object) -> Ranges:
+def ranges(
+    *,
+    rotation: object,
+    zoom: object,
+    shift: object,
+    shear: object,
+    crop: object,
+    horizontal_flip: Any,
+    **flags: object,
+) -> Ranges:
     """What is drawn from where, for options as they were given; ArgumentError for one out of its range."""
+    if not isinstance(horizontal_flip, bool) and horizontal_flip != "alternate":
+        got = describe(horizontal_flip)
+        raise ArgumentError(f"Augment: expected horizontal_flip to be True, False or 'alternate', got {got}")
     return Ranges(
         rotation=_degrees("rotation", rotation, 180),
         zoom=_zoom(zoom),
         shift=_shift(shift),
         shear=_degrees("shear", shear, 89),
         crop=_crop(crop),
+        horizontal_flip=horizontal_flip,
         **{name: _checks.flag("Augment", name, value) for name, value in flags.items()},
     )
 
@@ -55,8 +69,19 @@ def _zoom(value: object) -> tuple[float, float]:
 
 def _shift(value: object) -> tuple[float, float]:
     pair = value if isinstance(value, list | tuple) else (value, value)
-    down, across = (_checks.rate("Augment", "shift", one) for one in _pair("shift", pair, "(of height, of width)"))
+    down, across = (_share_or_pixels(one) for one in _pair("shift", pair, "(of height, of width)"))
     return down, across
+
+
+def _share_or_pixels(value: object) -> float:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    share = _checks.not_negative("Augment", "shift", value)
+    if share >= 1:
+        raise ArgumentError(
+            f"Augment: expected shift to be a share in [0, 1), or pixels, got {describe(value)}; pixels are integers"
+        )
+    return share
 
 
 def _crop(value: object) -> float | tuple[int, int] | None:

@@ -16,13 +16,15 @@ def loss_and_metrics(
 ) -> tuple[keras.losses.Loss, list[Any]]:
     """Choose by the last activation of a model, by how many values it gives, and by the kind of the labels.
 
-    | last layer           | labels                | loss                       | metric   |
-    |----------------------|-----------------------|----------------------------|----------|
-    | softmax or linear, K | integers (N,)         | SparseCategoricalCrossentropy | accuracy |
-    | softmax or linear, K | one of K, (N, K)      | CategoricalCrossentropy    | accuracy |
-    | sigmoid or linear, 1 | 0 and 1               | BinaryCrossentropy         | accuracy |
-    | sigmoid, K           | 0 and 1, (N, K)       | BinaryCrossentropy         | accuracy |
-    | linear               | other numbers         | MeanSquaredError           | mean absolute error |
+    ====================  ================  =============================  ===================
+    last layer            labels            loss                           metric
+    ====================  ================  =============================  ===================
+    softmax or linear, K  integers (N,)     SparseCategoricalCrossentropy  accuracy
+    softmax or linear, K  one of K, (N, K)  CategoricalCrossentropy        accuracy
+    sigmoid or linear, 1  0 and 1           BinaryCrossentropy             accuracy
+    sigmoid, K            0 and 1, (N, K)   BinaryCrossentropy             accuracy
+    linear                other numbers     MeanSquaredError               mean absolute error
+    ====================  ================  =============================  ===================
 
     Args:
         model: with one output of shape (N, K).

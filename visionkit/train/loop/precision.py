@@ -11,13 +11,24 @@ from visionkit.train.loop.head import last_layer
 
 Precision = Literal["bfloat16", "float16"]
 
+# what follows a convolution and only compares or moves numbers: less memory to go through in 16 bits
+_MOVING = (keras.layers.MaxPooling2D, keras.layers.ZeroPadding2D, keras.layers.Cropping2D, keras.layers.Flatten)
+
 
 @contextmanager
-def computing_in(model: keras.Model, precision: Precision | None) -> Iterator[None]:
+def computing_in(model: keras.Model, precision: Precision | None, *, on: str = "cpu") -> Iterator[None]:
     """Let the layers of a model compute in 16 bits for a while; afterwards it is as it was.
 
     bfloat16 has the range of float32, and suits TPUs, recent GPUs, and CPUs that multiply in it (AVX512_BF16, AMX);
     float16 suits older GPUs, and needs the loss to be scaled, which Keras' ``compile`` does by itself.
+
+    A CPU has instructions of 16 bits for products of matrices alone: normalisations, activations and sums take longer
+    in them than in 32 bits, and stay there.
+
+    Args:
+        model: built.
+        precision: of the layers; None changes nothing.
+        on: the kind of device.
 
     Raises:
         ModelError: a layer computes in 16 bits already.
@@ -43,7 +54,7 @@ def computing_in(model: keras.Model, precision: Precision | None) -> Iterator[No
     last = last_layer(model) or before[-1][0]  # a softmax with 8 bits of precision would bend the loss
     try:
         for layer, _ in before:
-            if layer is not last:
+            if layer is not last and (on != "cpu" or _multiplies(layer) or isinstance(layer, _MOVING)):
                 layer.dtype_policy = half
         _forget(model)
         yield
@@ -59,6 +70,10 @@ def _leaves(model: keras.Model) -> list[Any]:
         for layer in model._flatten_layers(include_self=False)
         if not isinstance(layer, keras.Model | keras.layers.InputLayer) and layer.dtype_policy.compute_dtype
     ]
+
+
+def _multiplies(layer: keras.Layer) -> bool:
+    return any(len(weight.shape) > 1 for weight in layer.weights)
 
 
 def _forget(model: keras.Model) -> None:
