@@ -1,5 +1,6 @@
 """The checks of this project, each in an environment of its own: `nox`, or `nox -s lint types`."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,12 +9,20 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "arch", "tests", "lowest", "build"]
+nox.options.sessions = ["lint", "types", "arch", "tests", "lowest", "build", "installed"]
 
+DIST = Path("dist").resolve()
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13"]
 LOCKED = ".github/locked.txt"  # every package that development needs, with version and hash; `nox -s lock` makes it
 FIGURES = Path("build") / "reliability"  # what sessions leave for `nox -s reliability` to make its page of
+
+# run with the wheel alone: what is imported lies in this environment, and every part needs no extra
+EVERY_PART = """
+import sys, visionkit
+assert visionkit.__file__.startswith(sys.prefix), visionkit.__file__
+print(visionkit.__version__, *(getattr(visionkit, part).__name__ for part in visionkit._PARTS))
+"""
 
 
 def group(name: str) -> list[str]:
@@ -31,6 +40,14 @@ def tests(session: nox.Session) -> None:
     """All tests, with the newest versions of everything."""
     session.install("-e", ".", *group("test"), *group("train"))
     session.run("pytest", "-n", "2", results(session), *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def examples(session: nox.Session) -> None:
+    """The systems of examples/ with `--quick`, with the newest versions of everything; or those named after `--`."""
+    session.install("-e", ".", *group("test"), *group("train"))
+    for script in session.posargs or quick_examples():
+        session.run("python", script, "--quick")
 
 
 @nox.session(python=PYTHONS[0])
@@ -78,8 +95,9 @@ def deep(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and form."""
+    """Style and form; and what workflows must not do."""
     session.install(*group("lint"))
+    session.run("zizmor", "--offline", "--no-progress", ".github")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -100,25 +118,94 @@ def arch(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Wheel and source archive, into dist/; built twice to the same bytes; the wheel runs in a fresh environment."""
+    """Wheel and source archive, into dist/: built twice to the same bytes, and nothing in them that should not be."""
     session.install("--constraint", LOCKED, *group("build"))
     again = Path(session.create_tmp()).resolve()
-    for folder in (Path("dist"), again):
+    for folder in (DIST, again):
         shutil.rmtree(folder, ignore_errors=True)
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(folder))
-    wheel, archive = next(Path("dist").glob("*.whl")).resolve(), next(Path("dist").glob("*.tar.gz")).resolve()
+    wheel, archive = built(session)
     session.run("twine", "check", "--strict", str(wheel), str(archive))
     for made in (wheel, archive):
         if made.read_bytes() != (again / made.name).read_bytes():
             session.error(f"two builds of {made.name} differ")
-    fresh = again / "fresh"
-    session.run("python", "-m", "venv", "--clear", str(fresh))
-    session.run(str(fresh / "bin" / "pip"), "install", "--quiet", str(wheel), external=True)
-    with session.chdir(again):  # away from the sources
-        session.run(
-            str(fresh / "bin" / "python"), "-c", "import visionkit as vk; vk.reader.load('digits')", external=True
-        )
-        session.run(str(fresh / "bin" / "visionkit"), "demo", external=True)
+    session.run("pytest", "--noconftest", "tests/test_package.py", env={"VISIONKIT_DIST": str(DIST)})
+
+
+@nox.session(python=PYTHONS)
+def installed(session: nox.Session) -> None:
+    """The wheel of `build` in an empty environment: the demo, every part, then scripts with `--quick`.
+
+    `nox -s installed -- examples/flowers.py` names such scripts.
+    """
+    wheel, _ = built(session)
+    scripts = [str(Path(script).resolve()) for script in session.posargs]
+    session.install(str(wheel))
+    with session.chdir(session.create_tmp()):  # away from the sources
+        session.run("visionkit", "demo")
+        session.run("python", "-c", EVERY_PART)
+        if scripts:
+            session.install(str(wheel), *group("test"), *group("train"))
+        for script in scripts:
+            session.run("python", script, "--quick")
+
+
+@nox.session(python=PYTHONS[0])
+def api(session: nox.Session) -> None:
+    """What the last release promised to its users: griffe compares public names and arguments with its tag.
+
+    What breaks is listed; it is an error if the version says that nothing does.
+    """
+    session.install(*group("api"))
+    if git(session, "rev-parse", "--is-shallow-repository") == "true":
+        session.error("expected a clone with its tags, got a shallow one; git fetch --unshallow --tags")
+    before = ("--merged", "HEAD", "--no-contains", "HEAD")  # a tag on HEAD is that of the release under way
+    tags = git(session, "tag", "--list", "v*", *before, "--sort", "-version:refname").split()
+    if not tags:
+        session.log("no release has a tag yet: nothing to compare with")
+        return
+    [version] = re.findall(r'^__version__ = "(.+)"', Path("visionkit/__init__.py").read_text(encoding="utf-8"), re.M)
+    may_break = series(tags[0].removeprefix("v")) != series(version)
+    session.run("griffe", "check", "visionkit", "--against", tags[0], success_codes=[0, 1] if may_break else [0])
+
+
+@nox.session(venv_backend="none")
+def release(session: nox.Session) -> None:
+    """All that a release must pass; dist/ is then what is published.
+
+    The sessions `build` and `api`, and on each Python `installed` with the quick examples.
+    """
+    if changed := git(session, "status", "--porcelain"):
+        session.error(f"a release is made of what is committed; these are not:\n{changed}")
+    session.notify("build")
+    session.notify("api")
+    for version in PYTHONS:
+        session.notify(f"installed-{version}", posargs=quick_examples())
+
+
+def quick_examples() -> list[str]:
+    """The examples that have `--quick`: those that take their options from examples/figures.py."""
+    scripts = sorted(Path("examples").glob("*.py"))
+    return [str(script) for script in scripts if "\nfrom figures import" in script.read_text(encoding="utf-8")]
+
+
+def built(session: nox.Session) -> tuple[Path, Path]:
+    """The wheel and the source archive in dist/."""
+    found = [*DIST.glob("*.whl"), *DIST.glob("*.tar.gz")]
+    if len(found) != 2:
+        session.error(f"expected a wheel and an archive in {DIST}, got {found}; nox -s build makes them")
+    return found[0], found[1]
+
+
+def git(session: nox.Session, *words: str) -> str:
+    """What git answers."""
+    return str(session.run("git", *words, external=True, silent=True)).strip()
+
+
+def series(version: str) -> str:
+    """The versions that may not break each other, as Semantic Versioning has it: 2 of 2.4.1, and 0.3 of 0.3.1."""
+    major, minor, *_ = version.split(".")
+    return f"0.{minor}" if major == "0" else major
 
 
 @nox.session(python=PYTHONS[0])

@@ -1,6 +1,9 @@
 """What is in the wheel and in the source archive."""
 
 import importlib.metadata
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -19,7 +22,10 @@ pytest.importorskip("hatchling")
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The wheel and the source archive, built from these sources."""
+    """The wheel and the source archive: those that are about to be released, or built from these sources."""
+    if "VISIONKIT_DIST" in os.environ:
+        folder = Path(os.environ["VISIONKIT_DIST"])
+        return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
@@ -65,8 +71,18 @@ def test_the_archive_holds_what_the_tests_and_the_build_need(built):
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "conftest.py", "visionkit/py.typed"} <= names
-    assert {name.partition("/")[0] for name in names} >= {"visionkit", "tests", "examples", "benchmarks"}
+    assert {name.partition("/")[0] for name in names} >= {"visionkit", "tests", "examples", "benchmarks", "docs"}
+    assert {".ci/run", ".github/workflows/tests.yml", "CITATION.cff", "noxfile.py"} <= names
     assert not {name for name in names if name.endswith((".pyc", ".whl", ".gz")) or name.startswith(("dist/", "runs/"))}
+
+
+def test_no_file_in_the_archive_names_a_home_a_password_or_a_machine(built):
+    private = re.compile(
+        rb"/(?:home|root|Users)/\w|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:ghp_|pypi-)[A-Za-z0-9]{20}|//\w+:\w+@"
+    )
+    with tarfile.open(built[1]) as archive:
+        files = {entry.name: archive.extractfile(entry).read() for entry in archive if entry.isfile()}
+    assert not {name: found.group() for name, data in files.items() if (found := private.search(data))}
 
 
 def test_two_builds_give_the_same_bytes(built, tmp_path):
@@ -84,6 +100,20 @@ def test_the_installed_version_is_this_one():
     assert installed == vk.__version__
 
 
-def test_the_changelog_and_the_citation_know_this_version():
-    assert f"## [{vk.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"\nversion: {vk.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+def test_changelog_citation_and_tag_know_this_version_and_its_day():
+    changelog, citation = ((ROOT / name).read_text(encoding="utf-8") for name in ("CHANGELOG.md", "CITATION.cff"))
+    unreleased, newest = re.findall(r"^## (.+)$", changelog, re.MULTILINE)[:2]
+    assert unreleased == "[Unreleased]"
+    version, day = re.fullmatch(r"\[(.+)\] - (\d{4}-\d\d-\d\d)", newest).groups()
+    assert version == vk.__version__
+    assert f"\nversion: {version}\n" in citation
+    assert f"\ndate-released: {day}\n" in citation
+    tags = git("tag", "--points-at", "HEAD", "--list", "v*").split()
+    assert tags in ([], [f"v{version}"])
+
+
+def git(*words):
+    """What git answers about these sources; nothing where they are no clone."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        return ""
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -47,12 +47,26 @@ def sessions():
 
 
 def started(workflow):
-    """The sessions that the jobs of a workflow run."""
+    """The sessions that the jobs of a workflow run, with those that `release` starts in its turn."""
     for job in workflow["jobs"].values():
-        matrix = job.get("strategy", {}).get("matrix", {}).get("session", [])
-        for step in job["steps"]:
-            for words in re.findall(r"nox -s (.+)", step.get("run", "")):
-                yield from " ".join(matrix).split() if "SESSION" in words else words.split()
+        for session in named(job):
+            yield session
+            yield from released() if session == "release" else ()
+
+
+def named(job):
+    """The sessions that the steps of a job name."""
+    matrix = job.get("strategy", {}).get("matrix", {}).get("session", [])
+    for step in job["steps"]:
+        for words in re.findall(r"nox (?:--\S+ )*-s (.+)", step.get("run", "")):
+            yield from " ".join(matrix).split() if "SESSION" in words else words.split()
+
+
+def released():
+    """The sessions that `release` starts."""
+    [release] = [node for node in NOXFILE.body if getattr(node, "name", "") == "release"]
+    for session in re.findall(r"session\.notify\(f?'(\w+)", ast.unparse(release)):
+        yield from sessions()[session] or [session]
 
 
 @every_workflow
@@ -67,6 +81,18 @@ def test_every_session_that_a_plain_nox_runs_is_run_on_a_change():
     usual = assigned("nox.options.sessions")
     expected = {name for session in usual for name in (sessions()[session] or [session])}
     assert expected <= set(started(loaded(ROOT / ".github" / "workflows" / "tests.yml")))
+
+
+def test_a_release_is_built_tried_on_every_python_and_compared_with_the_last_one():
+    assert set(released()) == {"build", "api", *sessions()["installed"]}
+    assert "release" in started(loaded(ROOT / ".github" / "workflows" / "publish.yml"))
+
+
+@every_workflow
+def test_a_release_is_made_of_a_clone_that_has_the_tags(path):
+    for job in loaded(path)["jobs"].values():
+        [checkout] = [step["with"] for step in job["steps"] if "actions/checkout" in step.get("uses", "")] or [{}]
+        assert "release" not in named(job) or checkout["fetch-depth"] == 0
 
 
 def test_every_python_that_is_promised_is_tested():
