@@ -7,25 +7,22 @@ Every page has four lines of eight glyphs that no training saw: MNIST's test dig
 import argparse
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from visionkit import preprocess, reader
-from visionkit.reader.sample import KINDS, Glyphs, Page, draw_page
+from visionkit.reader.sample import KINDS, Page
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 import handwriting
-
-ALPHABETS = {"digits": "0123456789", "letters": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-COLUMNS = {"digits": ("digits",), "letters": ("letters",), "mixed": ("digits", "letters")}  # what a line is drawn from
+from handwriting import COLUMNS, make_page
 
 
 def main() -> None:
     options = arguments()
     kinds = KINDS if options.kinds == "all" else options.kinds.split(",")
-    glyphs = None if options.hershey else real_glyphs(options.data, options.sources)
+    glyphs = None if options.hershey else handwriting.unseen(options.data, options.sources)
     readers = {"digits": reader.load(options.digits), "letters": reader.load(options.letters)}
     readers["mixed"] = readers["letters"]
 
@@ -47,7 +44,7 @@ def main() -> None:
                 charset = None if column == "mixed" else column
                 text = readers[column].read(page.image, charset=charset, blur=None).text
                 spent += time.perf_counter() - start
-                scores.append((accuracy(text, page.text), page, text))
+                scores.append((reader.accuracy(text, page.text), page, text))
             cells[column] = np.array([score for score, _, _ in scores])
             worst.append((kind, column, *min(scores, key=lambda entry: entry[0])))
         table[kind] = cells
@@ -63,7 +60,7 @@ def main() -> None:
             drawn = readers[column].read(page.image, charset=None if column == "mixed" else column, blur=None).draw()
             path.parent.mkdir(parents=True, exist_ok=True)
             preprocess.write(path, drawn)
-            print(f"{path} {score:.2f}\n  truth {flat(page.text, '|')}\n  read  {flat(text, '|')}")
+            print(f"{path} {score:.2f}\n  truth {flat(page.text)}\n  read  {flat(text)}")
 
 
 def arguments() -> argparse.Namespace:
@@ -80,47 +77,14 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def real_glyphs(data: Path, sources: Sequence[str]) -> Glyphs:
-    capitals = handwriting.letters(data, sources)
-    return handwriting.picker(handwriting.digits(data, "test"), capitals)
-
-
-def make_page(column: str, kind: str, seed: int, glyphs: Glyphs | None) -> Page:
-    rng = np.random.default_rng([seed, list(COLUMNS).index(column), KINDS.index(kind)])  # other glyphs in every cell
-    lines = []
-    for number in range(4):
-        pools = COLUMNS[column]
-        # Of two lines of a mixed page, one is digits and one capitals, in either order.
-        if number % 2 == 0:
-            order = rng.permutation(len(pools))
-        characters = "".join(rng.choice(list(ALPHABETS[pools[order[number % len(pools)]]]), 8))
-        split = int(rng.integers(2, 7))
-        lines.append(f"{characters[:split]} {characters[split:]}" if rng.random() < 0.5 else characters)
-    return draw_page("\n".join(lines), glyphs=glyphs, kind=kind, seed=int(rng.integers(2**32)))
-
-
 def row(name: str, cells: dict[str, np.ndarray]) -> str:
     each = "".join(f"{scores.mean():>8.3f} {scores.min():>6.2f}" for scores in cells.values())
     everything = np.concatenate(list(cells.values()))
     return f"{name:9}{each}{everything.mean():>8.3f}{everything.min():>8.2f}"
 
 
-def flat(text: str, join: str = "") -> str:
-    return text.replace(" ", "").replace("\n", join)
-
-
-def accuracy(read: str, truth: str) -> float:
-    return 1 - levenshtein(flat(read), flat(truth)) / len(flat(truth))
-
-
-def levenshtein(first: str, second: str) -> int:
-    """The least number of characters to insert, delete or replace."""
-    row = list(range(len(second) + 1))
-    for i, a in enumerate(first, start=1):
-        diagonal, row[0] = row[0], i
-        for j, b in enumerate(second, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
-    return row[-1]
+def flat(text: str) -> str:
+    return text.replace(" ", "").replace("\n", "|")
 
 
 if __name__ == "__main__":

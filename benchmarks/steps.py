@@ -14,8 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pages
-from pages import COLUMNS, accuracy, make_page, real_glyphs
+from pages import COLUMNS, handwriting, make_page
 
 from visionkit import VisionkitError, preprocess, reader
 from visionkit.reader import decide, ink, segment
@@ -31,10 +30,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--pages", type=int, default=4, help="of each kind and column")
-    parser.add_argument("--sources", nargs="+", default=pages.handwriting.CLEAN)
+    parser.add_argument("--sources", nargs="+", default=handwriting.CLEAN)
     parser.add_argument("--network", default="alphanumeric")
     options = parser.parse_args()
-    written = real_glyphs(options.data, options.sources)
+    written = handwriting.unseen(options.data, options.sources)
     drawn = [(c, make_page(c, k, 77_000 + i, written)) for k in KINDS for c in COLUMNS for i in range(options.pages)]
     network = reader.load(options.network)
 
@@ -47,7 +46,7 @@ def main() -> None:
     def row(name: str, how: Callable[[np.ndarray, str | None], str]) -> None:
         scores = {column: [] for column in COLUMNS}
         for column, page in drawn:
-            scores[column].append(accuracy(how(page.image, None if column == "mixed" else column), page.text))
+            scores[column].append(reader.accuracy(how(page.image, None if column == "mixed" else column), page.text))
         print(f"{name:44}" + "".join(f"{np.mean(values):>9.3f}" for values in scores.values()), flush=True)
 
     print(f"{'':44}" + "".join(f"{column:>9}" for column in COLUMNS))
@@ -66,7 +65,7 @@ def classic(network: reader.Reader, image: np.ndarray, charset: str | None) -> s
     if not len(boxes):
         return ""
     glyphs = [glyph(preprocess.otsu(gray[y : y + h, x : x + w]).binary) for x, y, w, h in boxes]
-    found = network._network(np.stack(glyphs))
+    found = network.probabilities(np.stack(glyphs))
     mask = decide.allowed(charset, network.characters)
     best = (found if mask is None else np.where(mask, found, 0)).argmax(axis=1)
     return "".join(network.characters[i] for i in best)

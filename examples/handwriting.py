@@ -2,7 +2,7 @@
 
 import collections
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit import preprocess
+from visionkit.reader.sample import KINDS, Glyphs, Page, draw_page
 
 CHARACTERS = string.digits + string.ascii_uppercase
+ALPHABETS = {"digits": string.digits, "letters": string.ascii_uppercase}
+COLUMNS = {"digits": ("digits",), "letters": ("letters",), "mixed": ("digits", "letters")}  # what a line is drawn from
 SOURCES = ("danny35writers", "muti", "ming_aug", "bish", "chars74k")  # in letters.npz
 CLEAN = ("chars74k", "danny35writers", "bish")  # whole glyphs of many writers
 
@@ -139,10 +142,29 @@ def _cropped(pictures: Sequence[NDArray[np.uint8]], labels: NDArray[np.str_], so
     return Handwriting(crops, labels[kept], sources[kept])
 
 
-def picker(*sets: Handwriting) -> Callable[[str, np.random.Generator], NDArray[np.uint8]]:
+def picker(*sets: Handwriting) -> Glyphs:
     """A `glyphs` function for `visionkit.reader.sample.draw_page` that takes any writer's glyph of the character."""
     pool = collections.defaultdict(list)
     for handwriting in sets:
         for picture, label in zip(handwriting.pictures, handwriting.labels, strict=True):
             pool[str(label)].append(picture)
     return lambda character, rng: pool[character][rng.integers(len(pool[character]))]
+
+
+def unseen(folder: str | Path, sources: Sequence[str] = CLEAN) -> Glyphs:
+    """Digits of MNIST's test part and capitals of some sources, to write pages with."""
+    return picker(digits(folder, "test"), letters(folder, sources))
+
+
+def make_page(column: str, kind: str, seed: int, glyphs: Glyphs | None) -> Page:
+    """A page of four lines of eight characters: digits, letters, or of every two lines one of either."""
+    rng = np.random.default_rng([seed, list(COLUMNS).index(column), KINDS.index(kind)])  # other glyphs in every cell
+    lines = []
+    for number in range(4):
+        pools = COLUMNS[column]
+        if number % 2 == 0:
+            order = rng.permutation(len(pools))
+        characters = "".join(rng.choice(list(ALPHABETS[pools[order[number % len(pools)]]]), 8))
+        split = int(rng.integers(2, 7))
+        lines.append(f"{characters[:split]} {characters[split:]}" if rng.random() < 0.5 else characters)
+    return draw_page("\n".join(lines), glyphs=glyphs, kind=kind, seed=int(rng.integers(2**32)))

@@ -38,7 +38,7 @@ NAMES = {
         plot_schedule predict_tta ramp_sustain_decay split_directory staircase strategy trainable transfer_plan
         unfreeze write_submission write_tfrecords
         """,
-    "visionkit.reader": "Character Reader Reading glyph load sample",
+    "visionkit.reader": "Character Reader Reading accuracy glyph load sample",
 }
 
 ERRORS = {  # name -> the built-in that it is caught as, too

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import visionkit as vk
+from visionkit.reader import sample
 from visionkit.reader.sample import KINDS, draw_page
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "photos"
@@ -169,3 +170,20 @@ def test_a_wrong_argument_is_one_clear_error(reader):
         reader.read(page, charset="#!")
     with pytest.raises(vk.ArgumentError, match="edge"):
         reader.read(page, blur="sharp")
+
+
+def test_single_glyphs_go_through_the_network_alone(reader):
+    rng = np.random.default_rng(5)
+    glyphs = np.stack([vk.reader.glyph(sample.handwrite(character, rng)) for character in reader.characters])
+    found = reader.probabilities(glyphs)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert sum(reader.characters[row.argmax()] == c for c, row in zip(reader.characters, found, strict=True)) >= 34
+    assert reader.probabilities(glyphs[:0]).shape == (0, 36)
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32)), np.zeros((32, 32), np.uint8)]
+)
+def test_what_are_no_glyphs_is_refused(reader, wrong):
+    with pytest.raises(vk.ImageError, match="probabilities: expected glyphs"):
+        reader.probabilities(wrong)

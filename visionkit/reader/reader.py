@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionkit import preprocess
-from visionkit._errors import BlurryImageError, NothingFoundError
+from visionkit._errors import BlurryImageError, ImageError, NothingFoundError, describe
 from visionkit.preprocess._source import Loaded, load
 from visionkit.reader import decide
 from visionkit.reader.glyph import SIZE, glyph
@@ -69,6 +69,33 @@ class Reader:
     def characters(self) -> str:
         """The characters that the network tells apart."""
         return self._network.characters
+
+    def probabilities(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How probable each of `characters` is in single glyphs: the network alone, without a page around it.
+
+        Args:
+            glyphs: uint8 (N, 32, 32), each as `reader.glyph` makes it.
+
+        Returns:
+            float32 (N, characters).
+
+        Raises:
+            ImageError: not such glyphs.
+
+        >>> from visionkit.reader import glyph, load, sample
+        >>> seven = sample.handwrite("7", np.random.default_rng(0))
+        >>> reader = load("digits")
+        >>> reader.characters[reader.probabilities(glyph(seven)[None])[0].argmax()]
+        '7'
+        """
+        if not isinstance(glyphs, np.ndarray) or glyphs.dtype != np.uint8 or glyphs.shape[1:] != (SIZE, SIZE):
+            raise ImageError(
+                f"probabilities: expected glyphs as a uint8 array (N, {SIZE}, {SIZE}), got {describe(glyphs)}; "
+                "np.stack([glyph(ink) for ink in crops]) makes them of crops of ink"
+            )
+        if not len(glyphs):
+            return np.zeros((0, len(self.characters)), np.float32)
+        return self._network(glyphs)
 
     def read(
         self, source: Source, *, charset: str | None = None, blur: Blur = "edge", blur_threshold: float | None = None
