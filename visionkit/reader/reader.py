@@ -22,6 +22,7 @@ from visionkit.reader.segment import segment
 Source = str | Path | bytes | BinaryIO | NDArray[Any]
 Blur = Literal["edge", "fft", "laplacian"] | None
 
+AT_ONCE = 512  # glyphs for the network in one call, where there may be thousands
 TILTED = 0.05  # radians; glyphs of lines that run steeper are read both as they stand and turned level
 
 
@@ -95,7 +96,7 @@ class Reader:
             )
         if not len(glyphs):
             return np.zeros((0, len(self.characters)), np.float32)
-        return self._network(glyphs)
+        return np.concatenate([self._network(glyphs[at : at + AT_ONCE]) for at in range(0, len(glyphs), AT_ONCE)])
 
     def read(
         self, source: Source, *, charset: str | None = None, blur: Blur = "edge", blur_threshold: float | None = None
