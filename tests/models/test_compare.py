@@ -5,9 +5,10 @@ import pytest
 from keras import layers
 
 from visionkit import ArgumentError, ModelError
-from visionkit.models import glyph_resnet
+from visionkit.models import glyph_resnet, list_models, mobilenet
 from visionkit.models.tools.compare import compare
 from visionkit.models.tools.profile import profile
+from visionkit.models.weights.published import PUBLISHED
 
 
 def test_models_names_and_files_stand_side_by_side(tmp_path):
@@ -54,6 +55,22 @@ def test_one_size_for_all():
     rows = compare([model, "glyph_resnet"], input_shape=(64, 64, 1)).rows
     assert [row.input_shape for row in rows] == [(64, 64, 1)] * 2
     assert rows[0].mult_adds == 2 * 64 * 64
+
+
+def test_a_name_with_official_weights_tells_how_good_they_are():
+    found = compare(["mobilenet", mobilenet(input_shape=(224, 224, 3)), "glyph_resnet"])
+    assert [(row.top_1, row.top_5) for row in found.rows] == [(70.4, 89.5), (None, None), (None, None)]
+    heading, first, *_, note = str(found).splitlines()
+    assert heading.split()[-2:] == ["top-1", "top-5"]
+    assert first.endswith("70.4 %  89.5 %")
+    assert "keras.io" in note
+    assert "top-1" not in str(compare(["glyph_resnet"]))
+
+
+def test_only_models_with_official_weights_have_published_figures():
+    assert set(list_models(pretrained=True)) - set(PUBLISHED) == {"mobilenet_v3_large", "mobilenet_v3_small"}
+    assert set(PUBLISHED) < set(list_models(pretrained=True))
+    assert all(50 < top_1 < top_5 < 100 for top_1, top_5 in PUBLISHED.values())
 
 
 def test_a_single_model_is_not_several():

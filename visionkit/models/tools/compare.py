@@ -1,4 +1,4 @@
-"""Models side by side: parameters, multiply-adds, and the size of their weights as a file."""
+"""Models side by side: parameters, multiply-adds, the size of their weights as a file, and published accuracy."""
 
 import io
 import os
@@ -15,6 +15,9 @@ from visionkit._hdf5 import weights_file
 from visionkit._table import Table, megabytes, shape_text
 from visionkit.models.tools.profile import profile, unknown_note
 from visionkit.models.tools.source import Source, model_of
+from visionkit.models.weights.published import PUBLISHED
+
+_SOURCE = "top-1 and top-5: of the official ImageNet weights on the validation pictures, from keras.io/api/applications"
 
 
 class ModelRow(NamedTuple):
@@ -28,6 +31,8 @@ class ModelRow(NamedTuple):
         mult_adds: multiply-adds for one image.
         size: bytes of a ``.weights.h5`` file of it, without an optimizer, made in order to be measured.
         unknown: the names of layers whose multiply-adds are not counted.
+        top_1, top_5: the accuracy of the official ImageNet weights, in per cent, as it was published; of a name that
+            has some, else None.
     """
 
     name: str
@@ -37,6 +42,8 @@ class ModelRow(NamedTuple):
     mult_adds: int
     size: int
     unknown: tuple[str, ...]
+    top_1: float | None
+    top_5: float | None
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ class Comparison:
     rows: tuple[ModelRow, ...]
 
     def table(self) -> Table:
-        """The table, a row for each model."""
-        rows = [
+        """The table, a row for each model; with published accuracy where a model has some."""
+        rows: list[tuple[str, ...]] = [
             (
                 row.name,
                 shape_text(row.input_shape),
@@ -58,8 +65,14 @@ class Comparison:
             )
             for row in self.rows
         ]
-        columns = ("model", "input", "layers", "parameters", "multiply-adds", "weights file")
-        return Table("", columns, rows, left=2, note=unknown_note(name for row in self.rows for name in row.unknown))
+        columns: tuple[str, ...] = ("model", "input", "layers", "parameters", "multiply-adds", "weights file")
+        notes = [unknown_note(name for row in self.rows for name in row.unknown)]
+        if any(row.top_1 is not None for row in self.rows):
+            columns = (*columns, "top-1", "top-5")
+            shares = [["" if one is None else f"{one:.1f} %" for one in (row.top_1, row.top_5)] for row in self.rows]
+            rows = [(*row, *more) for row, more in zip(rows, shares, strict=True)]
+            notes.append(_SOURCE)
+        return Table("", columns, rows, left=2, note="\n".join(filter(None, notes)))
 
     def __str__(self) -> str:
         return str(self.table())
@@ -93,6 +106,7 @@ def compare(models: Iterable[Source], *, input_shape: Any = None) -> Comparison:
     for source in models:
         model = model_of("compare", source, input_shape=input_shape)
         found = profile(model, input_shape=input_shape)
+        top_1, top_5 = PUBLISHED.get(source, (None, None)) if isinstance(source, str) else (None, None)
         is_file = not isinstance(source, keras.Model) and os.fspath(source).endswith(".keras")
         rows.append(
             ModelRow(
@@ -104,6 +118,8 @@ def compare(models: Iterable[Source], *, input_shape: Any = None) -> Comparison:
                 mult_adds=found.mult_adds,
                 size=_size_of_weights(model),
                 unknown=found.unknown,
+                top_1=top_1,
+                top_5=top_5,
             )
         )
     return Comparison(tuple(rows))
