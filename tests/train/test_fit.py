@@ -346,6 +346,41 @@ def test_other_forms_of_data():
             fit(one, wrong, epochs=1, verbose=0)
 
 
+class Drawn(keras.utils.PyDataset):
+    """Batches that are others in each epoch, as PyDatasets that shuffle at its end have them."""
+
+    epoch, begun = 0, 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        x, y = blobs(96)
+        order = np.random.default_rng(self.epoch).permutation(96)[32 * index : 32 * index + 32]
+        return x[order], y[order]
+
+    def on_epoch_begin(self):
+        self.begun += 1
+
+    def on_epoch_end(self):
+        self.epoch += 1
+
+
+def test_a_pydataset_is_told_of_the_ends_of_epochs(tmp_path):
+    x, y = blobs(96)
+    one, other, third, data = small_model(), small_model(), small_model(), Drawn()
+    run = fit(one, data, epochs=3, optimizer="sgd", directory=tmp_path / "one", verbose=0)
+    for epoch in range(3):  # the same by hand
+        order = np.random.default_rng(epoch).permutation(96)
+        fit(other, from_arrays(x[order], y[order], shuffle=False), epochs=1, optimizer="sgd", verbose=0)
+    assert equal(one, other)
+    assert data.begun >= 3  # an epoch may be read ahead
+    fit(third, Drawn(), epochs=2, optimizer="sgd", directory=tmp_path / "third", verbose=0)
+    again = fit(third, Drawn(), epochs=3, optimizer="sgd", directory=tmp_path / "third", verbose=0)
+    assert equal(one, third)
+    assert again.history == run.history
+
+
 def test_a_tf_dataset_has_to_have_an_end():
     tf = pytest.importorskip("tensorflow")
     x, y = blobs(96)

@@ -19,7 +19,8 @@ class Foreign:
     """Batches that come from elsewhere: a PyDataset, a tf.data.Dataset, a DataLoader.
 
     What it cannot know is their order: an epoch that is begun in its middle is right if the batches come in the same
-    order each time.
+    order each time. A PyDataset is told where epochs begin and end, as Keras tells it; also of those before a resume,
+    so that one as it was made, whose epochs follow from their number, is where the run was.
     """
 
     classes = None
@@ -28,6 +29,7 @@ class Foreign:
     def __init__(self, batches: Any) -> None:
         self._of = batches
         self._length = _length(batches)
+        self._epoch = -1  # the one that a PyDataset is in
 
     def __len__(self) -> int:
         return self._length
@@ -35,6 +37,7 @@ class Foreign:
     def batch(self, epoch: int, index: int) -> Batch:
         """One batch."""
         if isinstance(self._of, keras.utils.PyDataset):
+            self._go_to(epoch)
             return _numpy(self._of[index])
         return next(self.batches(epoch, index))
 
@@ -42,6 +45,7 @@ class Foreign:
         """The batches from number ``start`` on."""
         try:
             if isinstance(self._of, keras.utils.PyDataset):
+                self._go_to(epoch)
                 yield from (_numpy(self._of[index]) for index in range(start, len(self)))
             else:
                 yield from map(_numpy, itertools.islice(iter(self._of), start, len(self)))
@@ -52,6 +56,13 @@ class Foreign:
     def names(self, epoch: int, index: int) -> list[str]:
         """What is known of the samples of a batch."""
         return [f"batch {index}"]
+
+    def _go_to(self, epoch: int) -> None:
+        while self._epoch < epoch:
+            if self._epoch >= 0:
+                self._of.on_epoch_end()
+            self._epoch += 1
+            self._of.on_epoch_begin()
 
     @property
     def class_weights(self) -> Weights:
