@@ -8,7 +8,7 @@ import pytest
 
 from tests.models.sizes import FAMILIES, small
 from visionkit import ArgumentError, FileError, ModelError
-from visionkit.models import create, glyph_resnet, lenet5, list_models, load_weights, zfnet
+from visionkit.models import create, fuse, glyph_resnet, lenet5, list_models, load_weights, zfnet
 
 every_model = pytest.mark.parametrize("name", FAMILIES)
 
@@ -74,6 +74,27 @@ def test_zfnet_has_the_shapes_and_parameters_of_the_papers_figure_3():
 def test_zfnet_normalises_before_the_nonlinearity_if_asked():
     block = small("zfnet", norm="batch").get_layer("conv3")
     assert [type(one).__name__ for one in block.chain() if one] == ["Conv2D", "BatchNormalization", "Activation"]
+
+
+def test_a_trained_vgg_with_batch_normalisation_fuses_into_the_plain_one(tmp_path):
+    normed = small("vgg16", norm="batch", alpha=0.125, include_top=False)
+    stir(normed)
+    fused = fuse(normed)
+    fused.save_weights(tmp_path / "plain.weights.h5")
+    plain = small("vgg16", alpha=0.125, include_top=False, weights=tmp_path / "plain.weights.h5")
+    x = images(2, 32, 32, 3)
+    np.testing.assert_allclose(as_array(plain(x)), as_array(normed(x)), rtol=1e-4, atol=1e-3)
+    named = [layer.name for layer in plain.layers if layer.weights]
+    assert named == [layer.name for layer in fused.layers if layer.weights]
+    assert named[0] == "block1_conv1"
+    assert named[-1] == "block5_conv3"
+
+
+def test_vgg_of_another_width_has_no_imagenet_weights():
+    with pytest.raises(ModelError, match="alpha=1"):
+        create("vgg16", alpha=0.5, weights="imagenet")
+    with pytest.raises(ArgumentError, match="norm"):
+        create("vgg16", norm="layer")
 
 
 def test_glyph_resnet_is_its_table():
