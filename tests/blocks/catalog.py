@@ -73,6 +73,7 @@ BLOCKS = {
         blocks.BottleneckBlock, 2, strides=2, strides_in="last", drop_path=[0.0, 0.2], filters=2, **k
     ),
     "drop_path": lambda **k: blocks.DropPath(0.5, **k),
+    "whitening": lambda **k: blocks.PatchWhitening((1, 2), activation="silu", **k),
     "lrn": lambda **k: blocks.LocalResponseNorm(3, **k),
     "head": lambda **k: blocks.ClassifierHead(4, hidden=(5,), dropout=0.5, kernel_initializer="xavier_normal", **k),
     "head_norm": lambda **k: blocks.ClassifierHead(

@@ -25,6 +25,7 @@ from visionkit.blocks.head import ClassifierHead
 from visionkit.blocks.norm import LocalResponseNorm
 from visionkit.blocks.residual import BottleneckBlock, ResidualBlock
 from visionkit.blocks.separable import DepthwiseSeparable, InvertedResidual, XceptionBlock
+from visionkit.blocks.whitening import PatchWhitening
 
 __all__ = [
     "Block",
@@ -38,6 +39,7 @@ __all__ = [
     "DropPath",
     "InvertedResidual",
     "LocalResponseNorm",
+    "PatchWhitening",
     "Residual",
     "ResidualBlock",
     "SqueezeExcite",
