@@ -95,6 +95,13 @@ def test_a_release_is_made_of_a_clone_that_has_the_tags(path):
         assert "release" not in named(job) or checkout["fetch-depth"] == 0
 
 
+def test_what_contributing_names_are_sessions():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \|[^|]+\|$", text.partition("| session |")[2].partition("\n\n")[0], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {"tests", "examples", "release"} <= named <= set(sessions())
+
+
 def test_every_python_that_is_promised_is_tested():
     classifiers = PROJECT["project"]["classifiers"]
     promised = [line.rpartition(" ")[2] for line in classifiers if re.search(r":: 3\.\d+$", line)]
