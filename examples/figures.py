@@ -87,6 +87,10 @@ class Figures:
         note = verdict or ("of a full run" if met is not None else "")
         print(f"{what}: {text}" + (f" (held to {held}{': ' + note if note else ''})" if held else ""), flush=True)
 
+    def count(self, what: str, got: int, held: int) -> None:
+        """A whole number that is the same in every run, such as how many parameters there are."""
+        self.add(what, got, f"{held:,}", met=got == held, exact=True, form=",")
+
     def close(self) -> None:
         """Write `figures.json`; if a figure was missed, the example exits with 1."""
         seconds = time.perf_counter() - self._began
