@@ -19,6 +19,7 @@ BLOCKS = {
         kernel_regularizer=keras.regularizers.L2(1e-3),
         **k,
     ),
+    "conv_pooled": lambda **k: blocks.ConvBNAct(6, 3, strides=(2, 1), pool_size=(1, 2), **k),
     "residual_block": lambda **k: blocks.ResidualBlock(3, **k),
     "residual_block_strided": lambda **k: blocks.ResidualBlock(6, strides=2, padding="symmetric", **k),
     "residual_block_pre": lambda **k: blocks.ResidualBlock(6, strides=2, preactivation=True, drop_path=0.3, **k),

@@ -69,6 +69,17 @@ def test_symmetric_padding_is_pytorchs(strides, size):
     np.testing.assert_allclose(ours, expected.numpy().transpose(0, 2, 3, 1), atol=1e-5)
 
 
+def test_a_pooling_inside_gives_what_one_behind_gives():
+    inside, behind = ConvBNAct(4, 3, pool_size=2), ConvBNAct(4, 3)
+    x = np.random.default_rng(0).normal(size=(2, 9, 7, 3)).astype("float32")
+    inside(x), behind(x)
+    generator = np.random.default_rng(1)
+    behind.set_weights([generator.uniform(0.4, 1.2, weight.shape) for weight in behind.weights])  # gamma is positive
+    inside.set_weights(behind.get_weights())
+    expected = keras.layers.MaxPooling2D(2)(behind(x))
+    np.testing.assert_allclose(as_array(inside(x)), as_array(expected), rtol=1e-5, atol=1e-6)
+
+
 def test_normalised_before_the_nonlinearity():
     assert [type(one).__name__ for one in ConvBNAct(4).chain() if one] == ["Conv2D", "BatchNormalization", "Activation"]
 

@@ -35,6 +35,8 @@ class ConvBNAct(Block):
             and Keras Applications do (with strides, "same" pads more on the right than on the left); zeros of your own
             as ((top, bottom), (left, right)).
         groups: into how many groups the channels are split; divides both the input channels and ``filters``.
+        pool_size: of a max pooling between convolution and normalisation, one integer or two; 1 for none. With positive
+            ``gamma`` it gives what one behind the block gives, and the normalisation has fewer numbers to go through.
         activation: name, function or layer; None for none.
         use_bias: whether the convolution has a bias, which batch normalisation makes redundant.
         momentum, epsilon: of the batch normalisation.
@@ -59,6 +61,7 @@ class ConvBNAct(Block):
         padding: Padding = "same",
         dilation_rate: int | tuple[int, int] = 1,
         groups: int = 1,
+        pool_size: int | tuple[int, int] = 1,
         activation: Any = "relu",
         use_bias: bool = False,
         momentum: float = 0.99,
@@ -82,11 +85,14 @@ class ConvBNAct(Block):
             kernel_initializer=kernel_initializer,
             kernel_regularizer=kernel_regularizer,
         )
+        pool = _checks.size("ConvBNAct", "pool_size", pool_size)
+        pooling = {"pool_size": pool, "data_format": "channels_last"}
+        self.pool = layers.MaxPooling2D(**pooling, **self.child("pool")) if max(pool) > 1 else None
         self.norm = batch_norm(self, "bn", momentum=momentum, epsilon=epsilon)
         self.activation = self.activation_layer(activation)
 
     def chain(self) -> list[keras.Layer | None]:
-        return [self.pad, self.conv, self.norm, self.activation]
+        return [self.pad, self.conv, self.pool, self.norm, self.activation]
 
     def build(self, input_shape: Shape) -> None:
         channels = _inputs.image_shape(self.name, input_shape)[-1]
