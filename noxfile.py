@@ -11,6 +11,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "arch", "tests", "lowest", "build", "installed"]
 
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 DIST = Path("dist").resolve()
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -47,7 +48,7 @@ def examples(session: nox.Session) -> None:
     """The systems of examples/ with `--quick`, with the newest versions of everything; or those named after `--`."""
     session.install("-e", ".", *group("test"), *group("train"))
     for script in session.posargs or quick_examples():
-        session.run("python", script, "--quick")
+        session.run("python", script, "--quick", env=QUIET)
 
 
 @nox.session(python=PYTHONS[0])
@@ -143,11 +144,11 @@ def installed(session: nox.Session) -> None:
     session.install(str(wheel))
     with session.chdir(session.create_tmp()):  # away from the sources
         session.run("visionkit", "demo")
-        session.run("python", "-c", EVERY_PART)
+        session.run("python", "-c", EVERY_PART, env=QUIET)
         if scripts:
             session.install(str(wheel), *group("test"), *group("train"))
         for script in scripts:
-            session.run("python", script, "--quick")
+            session.run("python", script, "--quick", env=QUIET)
 
 
 @nox.session(python=PYTHONS[0])
