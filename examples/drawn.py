@@ -14,14 +14,15 @@ SKINS = ((255, 219, 190), (232, 186, 148), (198, 134, 94), (128, 84, 58))
 HAIR = ((30, 24, 22), (96, 58, 30), (226, 190, 110), (170, 60, 24), (190, 190, 190))
 
 
-def people(folder: Path, names: str, *, photos: int, seed: int) -> Path:
-    """Write a folder of simple drawn faces for each person; a person, named by a letter, looks alike in all of them."""
-    for name in names:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for number in range(photos):
-            rng = np.random.default_rng([ord(name), seed, number])
-            vk.preprocess.write(folder / name / f"{number}.jpg", photo(ord(name), rng))
-    return folder
+def faces(folder: Path) -> tuple[Path, Path]:
+    """Write simple faces as folders of photos: of five people, to learn from and to test on, and of six others."""
+    for part, people, photos in (("five/train", "ABCDE", 10), ("five/test", "ABCDE", 2), ("others", "opqrst", 16)):
+        for person in people:
+            (folder / part / person).mkdir(parents=True, exist_ok=True)
+            for number in range(photos):
+                rng = np.random.default_rng([ord(person), photos, number])
+                vk.preprocess.write(folder / part / person / f"{number}.jpg", photo(ord(person), rng))
+    return folder / "five", folder / "others"
 
 
 def photo(person: int, rng: np.random.Generator) -> NDArray[np.uint8]:

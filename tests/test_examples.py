@@ -1,7 +1,9 @@
 """The examples run from their command line, on little data that is drawn here."""
 
 import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import visionkit as vk
 from visionkit.reader.sample import STROKES, handwrite
 
 ROOT = Path(__file__).parents[1]
+SYSTEMS = ("photo_to_text", "flowers", "faces", "cats_and_dogs", "cifar10", "zoo_and_transfer", "own_architecture")
 
 
 def run(script: str, *arguments: object) -> str:
@@ -79,3 +82,21 @@ def test_the_page_benchmark_prints_its_table():
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith(("plain", "chalk"))]
     assert len(rows) == 2
     assert all(float(row[-4]) > 0.9 for row in rows)
+
+
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if (ROOT / "examples" / f"{name}.py").is_file()])
+def test_a_system_runs_quickly(name, tmp_path):
+    run(f"{name}.py", "--quick", "--out", tmp_path)
+    told = json.loads((tmp_path / "quick" / "figures.json").read_text(encoding="utf-8"))
+    assert told["quick"]
+    assert told["rows"]
+    assert not [row for row in told["rows"] if row["verdict"] == "missed"]
+    pictures = list((tmp_path / "quick").glob("*.png"))
+    assert pictures
+    assert all(vk.preprocess.read(picture).size for picture in pictures)
+    shutil.rmtree(tmp_path)  # hundreds of megabytes of networks
+
+
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if (ROOT / "examples" / f"{name}.py").is_file()])
+def test_a_system_is_a_short_program(name):
+    assert len((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 100
