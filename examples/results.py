@@ -29,8 +29,8 @@ def page(runs: list[dict]) -> Iterator[str]:
     """The lines of the page."""
     yield "# Results"
     yield ""
-    yield "What full runs of the examples printed, each beside what it is held to. `python examples/results.py` makes this"
-    yield "page of the files that the runs wrote; no figure on it is typed by hand."
+    yield "What full runs of the examples printed, each beside what it is held to. `python examples/results.py` makes"
+    yield "this page of the files that the runs wrote; no figure on it is typed by hand."
     for run in runs:
         yield ""
         yield f"## {run['system']}"
