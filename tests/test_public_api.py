@@ -1,5 +1,6 @@
 """The names that users may rely on: a change here is a change for them, and goes into the changelog."""
 
+import doctest
 import importlib
 
 import pytest
@@ -26,7 +27,8 @@ NAMES = {
         pointing_game randomization rise saliency save_activations smoothgrad
         """,
     "visionkit.models": """
-        ModelOptions alexnet cifar_convnet compare create densenet121 densenet169 densenet201 efficientnet_b0
+        DenseNetOptions EfficientNetOptions MobileNetV3Options ModelOptions ResNetCifarOptions ResNetOptions
+        alexnet cifar_convnet compare create densenet121 densenet169 densenet201 efficientnet_b0
         efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
         efficientnet_b7 export features fuse glyph_resnet inline lenet5 list_models load load_weights mobilenet
         mobilenet_v2 mobilenet_v3_large mobilenet_v3_small profile resnet101 resnet101v2 resnet110_cifar resnet152
@@ -69,6 +71,14 @@ def test_every_public_function_and_class_says_what_it_is(module):
     for name in loaded.__all__:
         if callable(getattr(loaded, name)):
             assert (getattr(loaded, name).__doc__ or "").strip(), name
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_every_public_function_and_class_has_an_example(module):
+    loaded = importlib.import_module(module)
+    public = [getattr(loaded, name) for name in loaded.__all__ if callable(getattr(loaded, name))]
+    without = [one.__name__ for one in public if not doctest.DocTestParser().get_examples(one.__doc__)]
+    assert not without  # that it runs, `--doctest-modules` sees to
 
 
 def test_errors_are_one_family_and_builtin_errors_too():

@@ -5,15 +5,39 @@ from collections.abc import Iterable, Sequence
 
 
 class VisionkitError(Exception):
-    """Base of every error that visionkit raises on purpose."""
+    """Base of every error that visionkit raises on purpose.
+
+    >>> for source in ("missing.jpg", b"no picture"):
+    ...     try:
+    ...         vk.preprocess.read(source)
+    ...     except vk.VisionkitError as error:
+    ...         print(type(error).__name__)
+    FileError
+    ImageError
+    """
 
 
 class ArgumentError(VisionkitError, ValueError):
-    """An argument has a value that the function cannot work with."""
+    """An argument has a value that the function cannot work with.
+
+    >>> try:
+    ...     vk.preprocess.canny(np.zeros((9, 9), np.uint8), preset="midd")
+    ... except vk.ArgumentError as error:
+    ...     print(error)
+    canny: expected preset to be one of 'wide', 'mid', 'tight', 'auto', got 'midd'; did you mean 'mid'?
+    """
 
 
 class ImageError(VisionkitError, ValueError):
-    """Not an image that can be used: unreadable, of a wrong shape or type, empty, or too large."""
+    """Not an image that can be used: unreadable, of a wrong shape or type, empty, or too large.
+
+    >>> try:
+    ...     vk.preprocess.to_gray(np.zeros((28, 28, 1)))
+    ... except vk.ImageError as error:
+    ...     print(error)
+    to_gray: expected a uint8 image of shape (H, W) or (H, W, 3), got float64 of shape (28, 28, 1);
+    visionkit.preprocess.read(image) converts arrays of other kinds
+    """
 
 
 class BlurryImageError(ImageError):
@@ -22,6 +46,13 @@ class BlurryImageError(ImageError):
     Attributes:
         score: the blur score that the photo got; higher is sharper.
         threshold: the score that it had to exceed.
+
+    >>> page = vk.reader.sample.draw_page("HELLO", seed=1).image
+    >>> try:
+    ...     vk.reader.load().read(vk.preprocess.gaussian_blur(page, 51))
+    ... except vk.BlurryImageError as error:
+    ...     print(error.score <= error.threshold)
+    True
     """
 
     def __init__(self, message: str, *, score: float, threshold: float) -> None:
@@ -38,15 +69,38 @@ def _blurry(message: str, score: float, threshold: float) -> BlurryImageError:
 
 
 class NothingFoundError(ImageError):
-    """The photo is sharp enough, but there is no writing on it."""
+    """The photo is sharp enough, but there is no writing on it.
+
+    >>> try:
+    ...     vk.reader.load().read(np.full((200, 300), 255, np.uint8), blur=None)
+    ... except vk.NothingFoundError:
+    ...     print("an empty page")
+    an empty page
+    """
 
 
 class FileError(VisionkitError, OSError):
-    """A file cannot be found, opened, or written."""
+    """A file cannot be found, opened, or written.
+
+    >>> try:
+    ...     vk.preprocess.read("missing.jpg")
+    ... except OSError as error:  # which it is, too
+    ...     print(error)  # doctest: +ELLIPSIS
+    read: there is no file 'missing.jpg'; the current folder is ...
+    """
 
 
 class ModelError(VisionkitError, ValueError):
-    """A model does not fit what it is used for."""
+    """A model does not fit what it is used for.
+
+    >>> import keras
+    >>> linear = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> try:
+    ...     vk.explain.guided_backprop(linear, np.ones((1, 4, 4, 1)))
+    ... except vk.ModelError as error:
+    ...     print(error)
+    guided_backprop: expected a model with ReLUs, got one without; use saliency
+    """
 
 
 class NonFiniteError(VisionkitError, ArithmeticError):
@@ -55,6 +109,14 @@ class NonFiniteError(VisionkitError, ArithmeticError):
     Attributes:
         epoch, step: where, counted from 1 on.
         names: what the samples of that step are called.
+
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> try:
+    ...     vk.train.fit(model, (np.full((4, 1), 1e30), np.zeros(4)), epochs=1, loss="mse", verbose=0)
+    ... except vk.NonFiniteError as error:
+    ...     print(error.epoch, error.step)
+    1 1
     """
 
     def __init__(self, message: str, *, epoch: int, step: int, names: Sequence[str]) -> None:
@@ -72,7 +134,11 @@ def _non_finite(message: str, epoch: int, step: int, names: Sequence[str]) -> No
 
 
 class MissingExtraError(VisionkitError, ImportError):
-    """An optional package is needed that is not installed."""
+    """An optional package is needed that is not installed.
+
+    >>> issubclass(vk.MissingExtraError, ImportError)
+    True
+    """
 
 
 def describe(value: object) -> str:

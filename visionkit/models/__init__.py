@@ -13,8 +13,9 @@ from visionkit.models.alexnet import alexnet
 from visionkit.models.assemble import ModelOptions
 from visionkit.models.catalog import create, list_models
 from visionkit.models.convnet import cifar_convnet, small_convnet
-from visionkit.models.densenet import densenet121, densenet169, densenet201
+from visionkit.models.densenet import DenseNetOptions, densenet121, densenet169, densenet201
 from visionkit.models.efficientnet import (
+    EfficientNetOptions,
     efficientnet_b0,
     efficientnet_b1,
     efficientnet_b2,
@@ -28,8 +29,9 @@ from visionkit.models.glyph import glyph_resnet
 from visionkit.models.lenet import lenet5
 from visionkit.models.mobilenet import mobilenet
 from visionkit.models.mobilenet_v2 import mobilenet_v2
-from visionkit.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from visionkit.models.mobilenet_v3 import MobileNetV3Options, mobilenet_v3_large, mobilenet_v3_small
 from visionkit.models.resnet import (
+    ResNetOptions,
     resnet18,
     resnet34,
     resnet50,
@@ -40,6 +42,7 @@ from visionkit.models.resnet import (
     resnet152v2,
 )
 from visionkit.models.resnet_cifar import (
+    ResNetCifarOptions,
     resnet20_cifar,
     resnet32_cifar,
     resnet44_cifar,
@@ -59,7 +62,12 @@ from visionkit.models.xception import xception
 from visionkit.models.zfnet import zfnet
 
 __all__ = [
+    "DenseNetOptions",
+    "EfficientNetOptions",
+    "MobileNetV3Options",
     "ModelOptions",
+    "ResNetCifarOptions",
+    "ResNetOptions",
     "alexnet",
     "cifar_convnet",
     "compare",

@@ -50,14 +50,16 @@ def alexnet(
 ) -> keras.Model:
     """AlexNet: 60,965,224 parameters.
 
-    | layer        | what                                                | map of a 224x224 image |
-    |--------------|-----------------------------------------------------|------------------------|
-    | conv1        | 11x11, 96, strides 4; normalisation; 3x3 pooling    | 27x27x96               |
-    | conv2        | 5x5, 256 in 2 groups; normalisation; 3x3 pooling    | 13x13x256              |
-    | conv3        | 3x3, 384                                            | 13x13x384              |
-    | conv4        | 3x3, 384 in 2 groups                                | 13x13x384              |
-    | conv5        | 3x3, 256 in 2 groups; 3x3 pooling                   | 6x6x256                |
-    | fc1, fc2     | dense, 4096, dropout 0.5                            | 4096                   |
+    ========  ================================================  ======================
+    layer     what                                              map of a 224x224 image
+    ========  ================================================  ======================
+    conv1     11x11, 96, strides 4; normalisation; 3x3 pooling  27x27x96
+    conv2     5x5, 256 in 2 groups; normalisation; 3x3 pooling  13x13x256
+    conv3     3x3, 384                                          13x13x384
+    conv4     3x3, 384 in 2 groups                              13x13x384
+    conv5     3x3, 256 in 2 groups; 3x3 pooling                 6x6x256
+    fc1, fc2  dense, 4096, dropout 0.5                          4096
+    ========  ================================================  ======================
 
     Args:
         variant: "2012" is the paper's network, whose groups were two processors; "2014" is the single column of 64,

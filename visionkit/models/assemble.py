@@ -19,18 +19,23 @@ from visionkit.models.weights.official import imagenet_file
 class ModelOptions(TypedDict, total=False):
     """The arguments that every model takes.
 
-    input_shape: (H, W, C) of the images; a size may be None where the head allows it.
-    classes: number of classes.
-    weights: None for random ones; "imagenet" for the official ones of Keras Applications, downloaded once; or the path
-        of a file, see ``load_weights``.
-    include_top: whether the model ends in its classifier; without, in feature maps, and what is said here of classes,
-        dropout and classifier_activation has no place.
-    pooling: "avg" or "max" over the feature maps: without top what the model ends in, with top instead of the
-        family's own.
-    dropout: probability in [0, 1) before the class scores (and behind each hidden layer of the head).
-    classifier_activation: name or function; None for scores.
-    include_preprocessing: whether the first layer scales pixel values 0-255 as the family's paper does.
-    name: of the model; the family's name unless given.
+    Attributes:
+        input_shape: (H, W, C) of the images; a size may be None where the head allows it.
+        classes: number of classes.
+        weights: None for random ones; "imagenet" for the official ones of Keras Applications, downloaded once; or the
+            path of a file, see ``load_weights``.
+        include_top: whether the model ends in its classifier; without, in feature maps, and what is said here of
+            classes, dropout and classifier_activation has no place.
+        pooling: "avg" or "max" over the feature maps: without top what the model ends in, with top instead of the
+            family's own.
+        dropout: probability in [0, 1) before the class scores (and behind each hidden layer of the head).
+        classifier_activation: name or function; None for scores.
+        include_preprocessing: whether the first layer scales pixel values 0-255 as the family's paper does.
+        name: of the model; the family's name unless given.
+
+    >>> options: vk.models.ModelOptions = {"input_shape": (64, 64, 1), "classes": 5, "pooling": "max"}
+    >>> [vk.models.create(name, **options).output_shape for name in ("mobilenet", "resnet18")]
+    [(None, 5), (None, 5)]
     """
 
     input_shape: tuple[int | None, int | None, int]

@@ -39,10 +39,12 @@ def small_convnet(
 
     3x3 convolutions without padding, 2x2 poolings, one hidden dense layer.
 
-    | variant     | convolutions        | pooled      | hidden | images    | classes              |
-    |-------------|---------------------|-------------|--------|-----------|----------------------|
-    | "cats_dogs" | 32, 64, 128, 128    | all         | 512    | 150x150x3 | 1, sigmoid           |
-    | "mnist"     | 32, 64, 64          | first two   | 64     | 28x28x1   | 10, softmax          |
+    ===========  ================  =========  ======  =========  ===========
+    variant      convolutions      pooled     hidden  images     classes
+    ===========  ================  =========  ======  =========  ===========
+    "cats_dogs"  32, 64, 128, 128  all        512     150x150x3  1, sigmoid
+    "mnist"      32, 64, 64        first two  64      28x28x1    10, softmax
+    ===========  ================  =========  ======  =========  ===========
 
     Args:
         variant: a row of the table.
@@ -76,13 +78,15 @@ def small_convnet(
 def cifar_convnet(**options: Unpack[ModelOptions]) -> keras.Model:
     """A plain network for CIFAR-10 with dropout and batch normalisation everywhere: 2,264,458 parameters.
 
-    | layer | what                           | map of a 32x32 image |
-    |-------|--------------------------------|----------------------|
-    | conv1 | 3x3, 32                        | 32x32x32             |
-    | conv2 | 3x3, 64; 2x2 pooling           | 16x16x64             |
-    | conv3 | 3x3, 64; 2x2 pooling           | 8x8x64               |
-    | conv4 | 3x3, 128                       | 8x8x128              |
-    | head  | dense 256 and 128, both with a norm of at most 3 a unit; 10 | 10 |
+    =====  ===========================================================  ====================
+    layer  what                                                         map of a 32x32 image
+    =====  ===========================================================  ====================
+    conv1  3x3, 32                                                      32x32x32
+    conv2  3x3, 64; 2x2 pooling                                         16x16x64
+    conv3  3x3, 64; 2x2 pooling                                         8x8x64
+    conv4  3x3, 128                                                     8x8x128
+    head   dense 256 and 128, both with a norm of at most 3 a unit; 10  10
+    =====  ===========================================================  ====================
 
     ReLU, dropout and batch normalisation follow each layer in this order, pooling before the dropout.
 

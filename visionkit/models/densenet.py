@@ -19,8 +19,13 @@ EPSILON = 1.001e-5
 class DenseNetOptions(ModelOptions, total=False):
     """The arguments of the densely connected networks.
 
-    growth_rate: channels that each dense layer adds; the stem gives twice as many.
-    stem: "imagenet" (7x7 with strides 2, then pooling) or "cifar" (3x3, no pooling), for images of about 32x32.
+    Attributes:
+        growth_rate: channels that each dense layer adds; the stem gives twice as many.
+        stem: "imagenet" (7x7 with strides 2, then pooling) or "cifar" (3x3, no pooling), for images of about 32x32.
+
+    >>> options: DenseNetOptions = {"input_shape": (32, 32, 3), "stem": "cifar", "growth_rate": 8, "include_top": False}
+    >>> densenet121(**options).output_shape
+    (None, 4, 4, 256)
     """
 
     growth_rate: int
@@ -59,15 +64,17 @@ def _densenet(name: str, options: Mapping[str, Any]) -> keras.Model:
 def densenet121(**options: Unpack[DenseNetOptions]) -> keras.Model:
     """DenseNet-121: 8,062,504 parameters, 2.83 G multiply-adds at 224x224.
 
-    | stage | layers                                            | map of a 224x224 image |
-    |-------|---------------------------------------------------|------------------------|
-    | conv1 | 7x7, 64, strides 2; 3x3 pooling                   | 56x56x64               |
-    | conv2 | 6 dense layers of 32                              | 56x56x256              |
-    | pool2 | 1x1, half the channels; 2x2 average pooling       | 28x28x128              |
-    | conv3 | 12 dense layers; pool3 the same again             | 14x14x256              |
-    | conv4 | 24 dense layers; pool4 the same again             | 7x7x512                |
-    | conv5 | 16 dense layers; normalisation, ReLU              | 7x7x1024               |
-    | head  | average, dense, softmax                           | 1000                   |
+    =====  ===========================================  ======================
+    stage  layers                                       map of a 224x224 image
+    =====  ===========================================  ======================
+    conv1  7x7, 64, strides 2; 3x3 pooling              56x56x64
+    conv2  6 dense layers of 32                         56x56x256
+    pool2  1x1, half the channels; 2x2 average pooling  28x28x128
+    conv3  12 dense layers; pool3 the same again        14x14x256
+    conv4  24 dense layers; pool4 the same again        7x7x512
+    conv5  16 dense layers; normalisation, ReLU         7x7x1024
+    head   average, dense, softmax                      1000
+    =====  ===========================================  ======================
 
     The deeper ones have more dense layers.
 
@@ -88,6 +95,9 @@ def densenet169(**options: Unpack[DenseNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``DenseNetOptions`` and ``ModelOptions``.
+
+    >>> f"{densenet169().count_params():,}"
+    '14,307,880'
     """
     return _densenet("densenet169", options)
 
@@ -97,5 +107,8 @@ def densenet201(**options: Unpack[DenseNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``DenseNetOptions`` and ``ModelOptions``.
+
+    >>> f"{densenet201().count_params():,}"
+    '20,242,984'
     """
     return _densenet("densenet201", options)

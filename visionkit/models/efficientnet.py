@@ -42,9 +42,14 @@ DENSE = keras.initializers.VarianceScaling(1 / 3, mode="fan_out", distribution="
 class EfficientNetOptions(ModelOptions, total=False):
     """The arguments of the EfficientNets.
 
-    drop_path: probability in [0, 1) that a sample skips the last block while training; for the others it rises linearly
-        from 0 to about that. 0.2 by default.
-    output_stride: 8, 16 or 32: how much smaller than the images the maps get at most; later blocks dilate instead.
+    Attributes:
+        drop_path: probability in [0, 1) that a sample skips the last block while training; for the others it rises
+            linearly from 0 to about that. 0.2 by default.
+        output_stride: 8, 16 or 32: how much smaller than the images the maps get at most; later blocks dilate instead.
+
+    >>> options: EfficientNetOptions = {"input_shape": (64, 64, 3), "include_top": False, "output_stride": 16}
+    >>> efficientnet_b0(**options).output_shape
+    (None, 4, 4, 1280)
     """
 
     drop_path: float
@@ -107,18 +112,20 @@ def _efficientnet(name: str, options: Mapping[str, Any]) -> keras.Model:
 def efficientnet_b0(**options: Unpack[EfficientNetOptions]) -> keras.Model:
     """EfficientNet-B0: 5,330,571 parameters, 0.39 G multiply-adds at 224x224.
 
-    | part   | layers                                                  | map of a 224x224 image |
-    |--------|---------------------------------------------------------|------------------------|
-    | stem   | 3x3, 32, strides 2                                      | 112x112x32             |
-    | block1 | inverted residual with squeeze-excite, 3x3, 16          | 112x112x16             |
-    | block2 | 2 of 3x3, expansion 6, 24, strides 2                    | 56x56x24               |
-    | block3 | 2 of 5x5, 40, strides 2                                 | 28x28x40               |
-    | block4 | 3 of 3x3, 80, strides 2                                 | 14x14x80               |
-    | block5 | 3 of 5x5, 112                                           | 14x14x112              |
-    | block6 | 4 of 5x5, 192, strides 2                                | 7x7x192                |
-    | block7 | 1 of 3x3, 320                                           | 7x7x320                |
-    | top    | 1x1, 1280                                               | 7x7x1280               |
-    | head   | average, dropout, dense, softmax                        | 1000                   |
+    ======  ==============================================  ======================
+    part    layers                                          map of a 224x224 image
+    ======  ==============================================  ======================
+    stem    3x3, 32, strides 2                              112x112x32
+    block1  inverted residual with squeeze-excite, 3x3, 16  112x112x16
+    block2  2 of 3x3, expansion 6, 24, strides 2            56x56x24
+    block3  2 of 5x5, 40, strides 2                         28x28x40
+    block4  3 of 3x3, 80, strides 2                         14x14x80
+    block5  3 of 5x5, 112                                   14x14x112
+    block6  4 of 5x5, 192, strides 2                        7x7x192
+    block7  1 of 3x3, 320                                   7x7x320
+    top     1x1, 1280                                       7x7x1280
+    head    average, dropout, dense, softmax                1000
+    ======  ==============================================  ======================
 
     B1 to B7 are wider, deeper, for larger images, as in ``SCALES``.
 
@@ -136,35 +143,63 @@ def efficientnet_b0(**options: Unpack[EfficientNetOptions]) -> keras.Model:
 
 
 def efficientnet_b1(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B1: 7,856,239 parameters, 0.69 G multiply-adds at 240x240; see ``efficientnet_b0``."""
+    """EfficientNet-B1: 7,856,239 parameters, 0.69 G multiply-adds at 240x240; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b1().count_params():,}"
+    '7,856,239'
+    """
     return _efficientnet("efficientnet_b1", options)
 
 
 def efficientnet_b2(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B2: 9,177,569 parameters, 0.99 G multiply-adds at 260x260; see ``efficientnet_b0``."""
+    """EfficientNet-B2: 9,177,569 parameters, 0.99 G multiply-adds at 260x260; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b2().count_params():,}"
+    '9,177,569'
+    """
     return _efficientnet("efficientnet_b2", options)
 
 
 def efficientnet_b3(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B3: 12,320,535 parameters, 1.83 G multiply-adds at 300x300; see ``efficientnet_b0``."""
+    """EfficientNet-B3: 12,320,535 parameters, 1.83 G multiply-adds at 300x300; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b3().count_params():,}"
+    '12,320,535'
+    """
     return _efficientnet("efficientnet_b3", options)
 
 
 def efficientnet_b4(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B4: 19,466,823 parameters, 4.39 G multiply-adds at 380x380; see ``efficientnet_b0``."""
+    """EfficientNet-B4: 19,466,823 parameters, 4.39 G multiply-adds at 380x380; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b4().count_params():,}"
+    '19,466,823'
+    """
     return _efficientnet("efficientnet_b4", options)
 
 
 def efficientnet_b5(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B5: 30,562,527 parameters, 10.3 G multiply-adds at 456x456; see ``efficientnet_b0``."""
+    """EfficientNet-B5: 30,562,527 parameters, 10.3 G multiply-adds at 456x456; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b5().count_params():,}"
+    '30,562,527'
+    """
     return _efficientnet("efficientnet_b5", options)
 
 
 def efficientnet_b6(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B6: 43,265,143 parameters, 19.1 G multiply-adds at 528x528; see ``efficientnet_b0``."""
+    """EfficientNet-B6: 43,265,143 parameters, 19.1 G multiply-adds at 528x528; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b6().count_params():,}"
+    '43,265,143'
+    """
     return _efficientnet("efficientnet_b6", options)
 
 
 def efficientnet_b7(**options: Unpack[EfficientNetOptions]) -> keras.Model:
-    """EfficientNet-B7: 66,658,687 parameters, 37.7 G multiply-adds at 600x600; see ``efficientnet_b0``."""
+    """EfficientNet-B7: 66,658,687 parameters, 37.7 G multiply-adds at 600x600; see ``efficientnet_b0``.
+
+    >>> f"{efficientnet_b7().count_params():,}"
+    '66,658,687'
+    """
     return _efficientnet("efficientnet_b7", options)

@@ -24,13 +24,15 @@ def glyph_resnet(
 ) -> keras.Model:
     """Glyph-ResNet: 387,524 parameters with the defaults, (32, 32, 1) and 36 classes.
 
-    | part  | layers                                | map of a 32x32 glyph |
-    |-------|---------------------------------------|----------------------|
-    | stem  | 5x5 convolution, 32, strides 2        | 16x16x32             |
-    | conv2 | 1 residual block, 32                  | 16x16x32             |
-    | conv3 | 2 residual blocks, 64, strides 2      | 8x8x64               |
-    | conv4 | 1 residual block, 128, strides 2      | 4x4x128              |
-    | head  | average, dropout, dense, softmax      | 36                   |
+    =====  ================================  ====================
+    part   layers                            map of a 32x32 glyph
+    =====  ================================  ====================
+    stem   5x5 convolution, 32, strides 2    16x16x32
+    conv2  1 residual block, 32              16x16x32
+    conv3  2 residual blocks, 64, strides 2  8x8x64
+    conv4  1 residual block, 128, strides 2  4x4x128
+    head   average, dropout, dense, softmax  36
+    =====  ================================  ====================
 
     Batch normalisation stands after each convolution and before the nonlinearity; no convolution has a bias.
 

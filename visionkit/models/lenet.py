@@ -149,15 +149,17 @@ def _modern(x: Any) -> Any:
 def lenet5(*, variant: Literal["1998", "modern"] = "1998", **options: Unpack[ModelOptions]) -> keras.Model:
     """LeNet-5: 60,850 parameters, of which the paper counts 60,000; 61,706 in the modern variant.
 
-    | layer  | what                      | map of a 32x32 image | 1998   | modern |
-    |--------|---------------------------|----------------------|--------|--------|
-    | C1     | 5x5 convolution           | 28x28x6              | 156    | 156    |
-    | S2     | 2x2 subsampling           | 14x14x6              | 12     | 0      |
-    | C3     | 5x5 convolution           | 10x10x16             | 1,516  | 2,416  |
-    | S4     | 2x2 subsampling           | 5x5x16               | 32     | 0      |
-    | C5     | 5x5 convolution           | 1x1x120              | 48,120 | 48,120 |
-    | F6     | dense (``fc1`` of the head) | 84                 | 10,164 | 10,164 |
-    | output | dense (``predictions``)   | 10                   | 850    | 850    |
+    ======  ===========================  ====================  ======  ======
+    layer   what                         map of a 32x32 image  1998    modern
+    ======  ===========================  ====================  ======  ======
+    C1      5x5 convolution              28x28x6               156     156
+    S2      2x2 subsampling              14x14x6               12      0
+    C3      5x5 convolution              10x10x16              1,516   2,416
+    S4      2x2 subsampling              5x5x16                32      0
+    C5      5x5 convolution              1x1x120               48,120  48,120
+    F6      dense (``fc1`` of the head)  84                    10,164  10,164
+    output  dense (``predictions``)      10                    850     850
+    ======  ===========================  ====================  ======  ======
 
     "1998" is the paper's network: tanh scaled as in its appendix A, subsampling by a trained coefficient and bias
     a map, and C3 connected by its Table I. One thing differs: the output is dense with softmax, not radial basis

@@ -47,15 +47,17 @@ def mobilenet(
 ) -> keras.Model:
     """MobileNet: 4,253,864 parameters, 569 M multiply-adds at 224x224.
 
-    | part           | layers                                               | map of a 224x224 image |
-    |----------------|------------------------------------------------------|------------------------|
-    | stem           | 3x3, 32, strides 2                                   | 112x112x32             |
-    | block1         | depthwise separable, 64                              | 112x112x64             |
-    | block2, 3      | the same, 128, the first one with strides 2          | 56x56x128              |
-    | block4, 5      | 256, the first one with strides 2                    | 28x28x256              |
-    | block6 ... 11  | 512, the first one with strides 2                    | 14x14x512              |
-    | block12, 13    | 1024, the first one with strides 2                   | 7x7x1024               |
-    | head           | average, dropout, dense, softmax                     | 1000                   |
+    =============  ===========================================  ======================
+    part           layers                                       map of a 224x224 image
+    =============  ===========================================  ======================
+    stem           3x3, 32, strides 2                           112x112x32
+    block1         depthwise separable, 64                      112x112x64
+    block2, 3      the same, 128, the first one with strides 2  56x56x128
+    block4, 5      256, the first one with strides 2            28x28x256
+    block6 ... 11  512, the first one with strides 2            14x14x512
+    block12, 13    1024, the first one with strides 2           7x7x1024
+    head           average, dropout, dense, softmax             1000
+    =============  ===========================================  ======================
 
     Args:
         alpha: width multiplier: every layer has this many times its channels. ImageNet weights exist for 0.25, 0.5,

@@ -63,16 +63,18 @@ def mobilenet_v2(
 ) -> keras.Model:
     """MobileNetV2: 3,538,984 parameters, 301 M multiply-adds at 224x224.
 
-    | part            | layers                                                 | map of a 224x224 image |
-    |-----------------|--------------------------------------------------------|------------------------|
-    | stem            | 3x3, 32, strides 2                                     | 112x112x32             |
-    | expanded_conv   | inverted residual without expansion, 16                | 112x112x16             |
-    | block_1, 2      | inverted residual, expansion 6, 24, strides 2          | 56x56x24               |
-    | block_3 ... 5   | the same, 32, strides 2                                | 28x28x32               |
-    | block_6 ... 12  | 64, strides 2, then 96                                 | 14x14x96               |
-    | block_13 ... 16 | 160, strides 2, then 320                               | 7x7x320                |
-    | top             | 1x1, 1280                                              | 7x7x1280               |
-    | head            | average, dense, softmax                                | 1000                   |
+    ===============  =============================================  ======================
+    part             layers                                         map of a 224x224 image
+    ===============  =============================================  ======================
+    stem             3x3, 32, strides 2                             112x112x32
+    expanded_conv    inverted residual without expansion, 16        112x112x16
+    block_1, 2       inverted residual, expansion 6, 24, strides 2  56x56x24
+    block_3 ... 5    the same, 32, strides 2                        28x28x32
+    block_6 ... 12   64, strides 2, then 96                         14x14x96
+    block_13 ... 16  160, strides 2, then 320                       7x7x320
+    top              1x1, 1280                                      7x7x1280
+    head             average, dense, softmax                        1000
+    ===============  =============================================  ======================
 
     Args:
         alpha: width multiplier: every layer has this many times its channels, the last only if above 1. ImageNet

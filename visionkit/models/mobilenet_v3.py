@@ -52,10 +52,15 @@ NORM: dict[str, Any] = {"epsilon": 1e-3, "momentum": 0.999}
 class MobileNetV3Options(ModelOptions, total=False):
     """The arguments of the MobileNetV3 networks.
 
-    alpha: width multiplier: every layer has this many times its channels. ImageNet weights exist for 1.
-    drop_path: probability in [0, 1) that a sample skips the last block while training; for the others it rises linearly
-        to that.
-    output_stride: 8, 16 or 32: how much smaller than the images the maps get at most; later blocks dilate instead.
+    Attributes:
+        alpha: width multiplier: every layer has this many times its channels. ImageNet weights exist for 1.
+        drop_path: probability in [0, 1) that a sample skips the last block while training; for the others it rises
+            linearly to that.
+        output_stride: 8, 16 or 32: how much smaller than the images the maps get at most; later blocks dilate instead.
+
+    >>> options: MobileNetV3Options = {"input_shape": (64, 64, 3), "include_top": False, "alpha": 0.5}
+    >>> mobilenet_v3_small(**options).output_shape
+    (None, 2, 2, 288)
     """
 
     alpha: float
@@ -135,6 +140,9 @@ def mobilenet_v3_large(**options: Unpack[MobileNetV3Options]) -> keras.Model:
 
     Raises:
         ArgumentError: an unknown option or a bad value.
+
+    >>> f"{mobilenet_v3_large().count_params():,}"
+    '5,507,432'
     """
     return _mobilenet_v3("mobilenet_v3_large", options)
 

@@ -33,11 +33,16 @@ _PLAIN: dict[str, Any] = {"epsilon": 1e-5, "momentum": 0.9, "padding": "symmetri
 class ResNetOptions(ModelOptions, total=False):
     """The arguments of the residual networks.
 
-    stem: "imagenet" (7x7 with strides 2, then pooling) or "cifar" (3x3, no pooling), for images of about 32x32.
-    drop_path: probability in [0, 1) that a sample skips the last block while training; for the others it rises linearly
-        to that (Huang et al. 2016, arXiv 1603.09382).
-    output_stride: 8, 16 or 32: how much smaller than the images the maps get at most. Where a stage would exceed that,
-        it dilates its convolutions instead of striding (Chen et al. 2017, arXiv 1706.05587).
+    Attributes:
+        stem: "imagenet" (7x7 with strides 2, then pooling) or "cifar" (3x3, no pooling), for images of about 32x32.
+        drop_path: probability in [0, 1) that a sample skips the last block while training; for the others it rises
+            linearly to that (Huang et al. 2016, arXiv 1603.09382).
+        output_stride: 8, 16 or 32: how much smaller than the images the maps get at most. Where a stage would exceed
+            that, it dilates its convolutions instead of striding (Chen et al. 2017, arXiv 1706.05587).
+
+    >>> options: ResNetOptions = {"input_shape": (32, 32, 3), "classes": 10, "stem": "cifar", "drop_path": 0.1}
+    >>> resnet18(**options).get_layer("conv1").output.shape
+    (None, 32, 32, 64)
     """
 
     stem: Literal["imagenet", "cifar"]
@@ -90,14 +95,16 @@ def _resnet(name: str, scaling: str, options: Mapping[str, Any]) -> keras.Model:
 def resnet18(**options: Unpack[ResNetOptions]) -> keras.Model:
     """ResNet-18: 11,689,512 trainable parameters, 1.81 G multiply-adds at 224x224.
 
-    | stage | layers                                              | map of a 224x224 image |
-    |-------|-----------------------------------------------------|------------------------|
-    | conv1 | 7x7, 64, strides 2; 3x3 pooling                     | 56x56x64               |
-    | conv2 | 2 residual blocks, 64                               | 56x56x64               |
-    | conv3 | 2 residual blocks, 128, strides 2                   | 28x28x128              |
-    | conv4 | 2 residual blocks, 256, strides 2                   | 14x14x256              |
-    | conv5 | 2 residual blocks, 512, strides 2                   | 7x7x512                |
-    | head  | average, dense, softmax                             | 1000                   |
+    =====  =================================  ======================
+    stage  layers                             map of a 224x224 image
+    =====  =================================  ======================
+    conv1  7x7, 64, strides 2; 3x3 pooling    56x56x64
+    conv2  2 residual blocks, 64              56x56x64
+    conv3  2 residual blocks, 128, strides 2  28x28x128
+    conv4  2 residual blocks, 256, strides 2  14x14x256
+    conv5  2 residual blocks, 512, strides 2  7x7x512
+    head   average, dense, softmax            1000
+    =====  =================================  ======================
 
     The deeper ones have the same stages with other blocks and depths.
 
@@ -118,6 +125,9 @@ def resnet34(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> resnet34(include_top=False, pooling="avg").output_shape
+    (None, 512)
     """
     return _resnet("resnet34", "torch", options)
 
@@ -127,6 +137,9 @@ def resnet50(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> f"{resnet50().count_params():,}"
+    '25,636,712'
     """
     return _resnet("resnet50", "caffe", options)
 
@@ -136,6 +149,9 @@ def resnet101(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> f"{resnet101().count_params():,}"
+    '44,707,176'
     """
     return _resnet("resnet101", "caffe", options)
 
@@ -145,6 +161,9 @@ def resnet152(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> f"{resnet152().count_params():,}"
+    '60,419,944'
     """
     return _resnet("resnet152", "caffe", options)
 
@@ -154,6 +173,9 @@ def resnet50v2(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> f"{resnet50v2().count_params():,}"
+    '25,613,800'
     """
     return _resnet("resnet50v2", "symmetric", options)
 
@@ -163,6 +185,9 @@ def resnet101v2(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> f"{resnet101v2().count_params():,}"
+    '44,675,560'
     """
     return _resnet("resnet101v2", "symmetric", options)
 
@@ -172,5 +197,8 @@ def resnet152v2(**options: Unpack[ResNetOptions]) -> keras.Model:
 
     Args:
         **options: see ``ResNetOptions`` and ``ModelOptions``.
+
+    >>> f"{resnet152v2().count_params():,}"
+    '60,380,648'
     """
     return _resnet("resnet152v2", "symmetric", options)

@@ -40,16 +40,18 @@ def _body(output_stride: int) -> Body:
 def xception(*, output_stride: int = 32, **options: Unpack[ModelOptions]) -> keras.Model:
     """Xception: 22,910,480 parameters, 8.36 G multiply-adds at 299x299.
 
-    | part            | layers                                                      | map of a 299x299 image |
-    |-----------------|-------------------------------------------------------------|------------------------|
-    | block1          | 3x3, 32, strides 2; 3x3, 64; without padding                | 147x147x64             |
-    | block2          | 2 separable convolutions, 128; strides 2                    | 74x74x128              |
-    | block3          | the same, 256; strides 2                                    | 37x37x256              |
-    | block4          | the same, 728; strides 2                                    | 19x19x728              |
-    | block5 ... 12   | 3 separable convolutions, 728                               | 19x19x728              |
-    | block13         | separable convolutions, 728 and 1024; strides 2             | 10x10x1024             |
-    | block14         | separable convolutions, 1536 and 2048                       | 10x10x2048             |
-    | head            | average, dense, softmax                                     | 1000                   |
+    =============  ===============================================  ======================
+    part           layers                                           map of a 299x299 image
+    =============  ===============================================  ======================
+    block1         3x3, 32, strides 2; 3x3, 64; without padding     147x147x64
+    block2         2 separable convolutions, 128; strides 2         74x74x128
+    block3         the same, 256; strides 2                         37x37x256
+    block4         the same, 728; strides 2                         19x19x728
+    block5 ... 12  3 separable convolutions, 728                    19x19x728
+    block13        separable convolutions, 728 and 1024; strides 2  10x10x1024
+    block14        separable convolutions, 1536 and 2048            10x10x2048
+    head           average, dense, softmax                          1000
+    =============  ===============================================  ======================
 
     Args:
         output_stride: 8, 16 or 32: how much smaller than the images the maps get at most; later blocks dilate instead.
@@ -58,6 +60,9 @@ def xception(*, output_stride: int = 32, **options: Unpack[ModelOptions]) -> ker
 
     Raises:
         ArgumentError: an unknown option or a bad value, or images too small.
+
+    >>> f"{xception().count_params():,}"
+    '22,910,480'
     """
     return assemble(
         "xception",

@@ -48,13 +48,15 @@ def zfnet(
 ) -> keras.Model:
     """ZFNet: 62,357,608 parameters: AlexNet with a smaller, denser first layer.
 
-    | layer       | what                                           | map of a 224x224 image |
-    |-------------|------------------------------------------------|------------------------|
-    | conv1       | 7x7, 96, strides 2; 3x3 pooling; normalisation | 55x55x96               |
-    | conv2       | 5x5, 256, strides 2; 3x3 pooling; normalisation | 13x13x256             |
-    | conv3, conv4 | 3x3, 384                                      | 13x13x384              |
-    | conv5       | 3x3, 256; 3x3 pooling                          | 6x6x256                |
-    | fc1, fc2    | dense, 4096, dropout 0.5                       | 4096                   |
+    ============  ===============================================  ======================
+    layer         what                                             map of a 224x224 image
+    ============  ===============================================  ======================
+    conv1         7x7, 96, strides 2; 3x3 pooling; normalisation   55x55x96
+    conv2         5x5, 256, strides 2; 3x3 pooling; normalisation  13x13x256
+    conv3, conv4  3x3, 384                                         13x13x384
+    conv5         3x3, 256; 3x3 pooling                            6x6x256
+    fc1, fc2      dense, 4096, dropout 0.5                         4096
+    ============  ===============================================  ======================
 
     Args:
         norm: "lrn", the normalisation over neighbouring channels after pooling that stands for the paper's contrast

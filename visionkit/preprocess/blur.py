@@ -31,9 +31,9 @@ def blur_score(image: ArrayLike, *, method: Method = "edge", size: int = 60) -> 
       little where they are smeared already. Taken along four directions, of which the worst counts, because a shaken
       photo is smeared along one only. 0 to 1, whatever the picture shows and however large it is (it is judged as if
       its longer side had at most 800 pixels). A picture of one single grey level has nothing to smear: 1.
-    - "fft": the mean of 20 ln |high-pass of the picture|, the high-pass being all but the lowest ``size`` frequencies
-      of each direction. It grows with contrast, detail and size as much as with sharpness: legible pages of
-      handwriting score from -11 to 17. About -550 for a picture of one grey level.
+    - "fft": the mean of ``20 ln |high-pass of the picture|``, the high-pass being all but the lowest ``size``
+      frequencies of each direction. It grows with contrast, detail and size as much as with sharpness: legible pages
+      of handwriting score from -11 to 17. About -550 for a picture of one grey level.
     - "laplacian": the variance of the Laplacian, from 0. It too depends on content and size.
 
     Args:

@@ -15,6 +15,11 @@ class Otsu(NamedTuple):
     Attributes:
         threshold: grey level; the levels up to it, itself included, are the dark class.
         binary: uint8 (H, W), 255 where there is ink, 0 elsewhere.
+
+    >>> page = np.full((20, 20), 230, np.uint8); page[5:15, 8:11] = 40
+    >>> threshold, binary = otsu(page)
+    >>> threshold, binary[10, 6:13].tolist()
+    (40, [0, 0, 255, 255, 255, 0, 0])
     """
 
     threshold: int

@@ -28,6 +28,11 @@ class Character:
         box: x, y, width, height in pixels of the photo.
         line: the number of its line, from 0.
         alternatives: the likeliest characters with their probabilities, itself first.
+
+    >>> reading = vk.reader.load().read(vk.reader.sample.draw_page("A7", seed=1).image)
+    >>> first = reading.characters[0]
+    >>> first.text, first.line, first.confidence > 0.5, len(first.alternatives)
+    ('A', 0, True, 5)
     """
 
     text: str
@@ -47,6 +52,10 @@ class Reading:
         photo: where `image` comes from: its pixels, or its file in memory.
 
     Two readings are equal that hold the same text, places and confidences.
+
+    >>> reading = vk.reader.load().read(vk.reader.sample.draw_page("HELLO 42", seed=1).image)
+    >>> reading.text, len(reading.characters), reading.draw().shape == reading.image.shape
+    ('HELLO 42', 7, True)
     """
 
     lines: list[str]

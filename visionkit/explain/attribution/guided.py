@@ -78,6 +78,11 @@ def guided_gradcam(
         ArgumentError: what does not fit.
 
     Source: Selvaraju et al., Grad-CAM, 2017 (arXiv 1610.02391), section 3.3.
+
+    >>> conv, pool = keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.GlobalMaxPooling2D()
+    >>> model = keras.Sequential([keras.Input((16, 16, 3)), conv, pool, keras.layers.Dense(2)])
+    >>> guided_gradcam(model, np.random.default_rng(0).random((2, 16, 16, 3))).shape
+    (2, 16, 16)
     """
     where = "guided_gradcam"
     check_options(where, reduce, normalize)

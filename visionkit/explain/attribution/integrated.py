@@ -25,6 +25,12 @@ class Integrated(NamedTuple):
         gap: float32 (N,), how far the sum of the attributions is from the difference of the scores of picture and
             baseline, as part of that difference; 0 were the integral exact. Where what speaks for the class and what
             speaks against it cancel, a hundredth of both together takes the place of the difference.
+
+    >>> flat = keras.layers.Flatten()
+    >>> model = keras.Sequential([keras.Input((1, 3, 1)), flat, keras.layers.Dense(1)])
+    >>> maps, gap = integrated_gradients(model, np.ones((2, 1, 3, 1)), steps=4, return_gap=True)
+    >>> maps.shape, bool((gap < 1e-4).all())
+    ((2, 1, 3), True)
     """
 
     maps: Floats

@@ -35,13 +35,15 @@ _EXTRAS = {"onnx": "tf2onnx", "openvino": "openvino"}  # the packages that are n
 def export(model: Source, path: str | os.PathLike[str], *, format: Format | None = None) -> Path:
     """Write a model with its weights, for inference, so that a failure leaves either the old file or the new one.
 
-    | format      | path                  | runs in                     | needs           |
-    |-------------|-----------------------|-----------------------------|-----------------|
-    | keras       | ``.keras``            | Keras, with visionkit       |                 |
-    | saved_model | a folder, no suffix   | TensorFlow, TF Serving      |                 |
-    | litert      | ``.tflite``           | LiteRT (TensorFlow Lite)    |                 |
-    | onnx        | ``.onnx``             | ONNX Runtime, OpenCV's dnn  | extra onnx      |
-    | openvino    | ``.xml``, ``.bin``    | OpenVINO                    | extra openvino  |
+    ===========  ===================  ==========================  ==============
+    format       path                 runs in                     needs
+    ===========  ===================  ==========================  ==============
+    keras        ``.keras``           Keras, with visionkit
+    saved_model  a folder, no suffix  TensorFlow, TF Serving
+    litert       ``.tflite``          LiteRT (TensorFlow Lite)
+    onnx         ``.onnx``            ONNX Runtime, OpenCV's dnn  extra onnx
+    openvino     ``.xml``, ``.bin``   OpenVINO                    extra openvino
+    ===========  ===================  ==========================  ==============
 
     All but "keras" hold the model's computation alone: they need neither Keras nor visionkit, and cannot be trained
     on; they take a batch of any size. "keras" also keeps what the model was compiled with. A LiteRT file has LiteRT's

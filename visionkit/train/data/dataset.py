@@ -38,6 +38,12 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
         epoch: the one that indexing and iteration serve.
         targets: what is learned of each sample, in the order of the source, where all of it is in memory.
         failure: the last error in reading ahead, for whoever gets another one from a framework in between.
+
+    >>> data = vk.train.from_arrays(np.zeros((10, 8, 8, 3)), np.arange(10) % 2, batch_size=4, seed=1)
+    >>> len(data), data.samples, [array.shape for array in data.batch(epoch=0, index=2)]
+    (3, 10, [(2, 8, 8, 3), (2,)])
+    >>> bool((data.numbers(epoch=3, index=0) == data.order(3)[:4]).all())
+    True
     """
 
     targets: NDArray[Any] | None = None

@@ -68,6 +68,13 @@ class Report:
         truth: their classes, integers (N,).
         probabilities: of each class, (N, K).
         data: where the samples come from; their pictures are read from it when they are drawn.
+
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Softmax()])
+    >>> points = vk.train.from_arrays(np.array([[1, 0], [2, 0], [0, 1], [3, 0]]), [0, 0, 1, 1], shuffle=False)
+    >>> report = vk.train.evaluate(model, points, verbose=0)
+    >>> report.accuracy, report.mistakes.tolist(), report.confusion.tolist()
+    (0.75, [3], [[2, 0], [1, 1]])
     """
 
     model: str

@@ -25,6 +25,12 @@ class Run(NamedTuple):
         history: name of a figure -> its value after each epoch, also of the epochs before a resume.
         best: the best epoch, or None where the monitored figure never came.
         directory: the folder of the run, or None.
+
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> run = vk.train.fit(model, (np.zeros((8, 1)), np.ones(8)), epochs=3, loss="mse", verbose=0)
+    >>> len(run.history["loss"]), run.best.epoch, run.best.monitor, run.directory
+    (3, 3, 'loss', None)
     """
 
     history: dict[str, list[float]]

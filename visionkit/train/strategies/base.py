@@ -25,6 +25,12 @@ class Strategy:
         num_replicas_in_sync: how many copies of the model work on one batch; each takes its part of the samples.
         workers: how many processes work on one batch.
         worker: which of them this one is, from 0 on.
+
+    >>> here = vk.train.strategy("cpu")
+    >>> with here.scope():
+    ...     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> here.kind, here.num_replicas_in_sync, here.is_chief
+    ('cpu', 1, True)
     """
 
     num_replicas_in_sync = 1

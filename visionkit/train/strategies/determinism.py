@@ -11,6 +11,12 @@ def deterministic(seed: int) -> None:
     ``CUBLAS_WORKSPACE_CONFIG=:4096:8`` there for a GPU, and says so.
 
     It holds for the rest of the process.
+
+    >>> import subprocess, sys
+    >>> program = "import keras, visionkit as vk; vk.train.deterministic(7); print(keras.random.normal((2,)))"
+    >>> one, other = (subprocess.check_output([sys.executable, "-c", program]) for _ in range(2))
+    >>> one == other
+    True
     """
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":

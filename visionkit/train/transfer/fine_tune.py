@@ -31,6 +31,10 @@ class Phase:
         since: what trains. None: all that is not of the base; "all": everything; else the first layer that does, by
             name or path, as in ``unfreeze``.
         batch_norm: train the BatchNormalization layers of the base, too; see ``unfreeze``.
+
+    >>> phases = [Phase(epochs=5, rate=1e-3), Phase(epochs=5, rate=1e-5, since="block5_conv1")]
+    >>> [phase.name for phase in phases]
+    ['head', 'block5_conv1']
     """
 
     epochs: int

@@ -44,7 +44,13 @@ class Trainable(NamedTuple):
 
 
 def trainable(model: keras.Layer) -> Trainable:
-    """What of a model, or of a layer, trains."""
+    """What of a model, or of a layer, trains.
+
+    >>> hidden, scores = keras.layers.Dense(8, trainable=False), keras.layers.Dense(2, name="scores")
+    >>> model = keras.Sequential([keras.Input((4,)), hidden, scores], name="net")
+    >>> print(trainable(model))
+    net: 2 of 4 weight tensors train, 18 of 58 parameters, in 1 layer: scores
+    """
     found = parts(model)
     training = model.trainable_weights
     ids = {id(weight) for weight in training}
