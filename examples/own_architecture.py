@@ -35,11 +35,11 @@ SHORT = {"momentum": 0.9}  # averages of batch normalisation that keep up with a
 # ------------------------
 # ``look`` is a block: a wide look at what lies around, a narrow one at what is there, added up. A stage repeats it; a
 # stem, two stages and a densely connected block are an ``eye``; an eye and a head are a reader.
-def look(filters: int, strides: int = 1, **options: object) -> keras.Layer:
+def look(filters: int, strides: int = 1, **more: object) -> keras.Layer:
     """Both strides alike, so that they can be added."""
     wide = [DepthwiseSeparable(filters, kernel_size=7, strides=strides, **SHORT), SqueezeExcite(0.25)]
     narrow = ConvBNAct(filters, 3, strides=strides, activation=None, **SHORT)
-    return Residual(wide, narrow, activation="relu", **options)
+    return Residual(wide, narrow, activation="relu", **more)
 
 
 def new_eye() -> keras.Model:
