@@ -1,4 +1,4 @@
-"""Drawn animals for the quick runs of the examples: heads that differ by their ears alone."""
+"""Drawn animals for the quick runs of the examples: heads that differ by their fur and their ears."""
 
 from pathlib import Path
 
@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 import visionkit as vk
 
-# from where an ear sits on the head, to its end: sideways and down, in radii of the head; how wide; how pointed
-EARS = {
-    "Bear": ((0.7, -0.7), (0.8, -0.8), 0.4, False),
-    "Cat": ((0.6, -0.6), (0.8, -1.5), 0.7, True),
-    "Dog": ((0.8, -0.6), (1.2, 0.5), 0.5, False),
-    "Rabbit": ((0.4, -0.8), (0.5, -2.0), 0.4, False),
+# colour of the fur; from where an ear sits on the head, to its end: sideways and down, in radii of the head; how wide;
+# whether it is pointed
+KINDS = {
+    "Bear": ((70, 45, 30), (0.7, -0.7), (0.8, -0.8), 0.4, False),
+    "Cat": ((225, 140, 60), (0.6, -0.6), (0.8, -1.5), 0.7, True),
+    "Dog": ((130, 120, 110), (0.8, -0.6), (1.2, 0.5), 0.5, False),
+    "Rabbit": ((225, 215, 205), (0.4, -0.8), (0.5, -2.0), 0.4, False),
 }
 
 
@@ -27,16 +28,16 @@ def animals(folder: Path, kinds: str, *, photos: int, seed: int) -> Path:
 
 
 def head(kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The head of an animal, (180, 180, 3), somewhere, of some size and colour, in front of something."""
+    """The head of an animal, (180, 180, 3), somewhere, of some size and shade, in front of something."""
+    colour, root, end, wide, pointed = KINDS[kind]
     canvas = np.full((180, 180, 3), rng.integers(90, 256, 3), np.uint8)
     cv2.rectangle(canvas, (0, int(rng.integers(90, 170))), (180, 180), rng.integers(60, 200, 3).tolist(), -1)
-    fur, dark = rng.integers(40, 200, 3).tolist(), rng.integers(0, 40, 3).tolist()
+    fur, dark = (colour + rng.integers(-25, 26, 3)).tolist(), rng.integers(0, 40, 3).tolist()
     size, middle = int(rng.integers(32, 44)), np.array([90, 105]) + rng.integers(-15, 16, 2)
 
     def at(right: float, down: float) -> list[int]:
         return [round(middle[0] + size * right), round(middle[1] + size * down)]
 
-    root, end, wide, pointed = EARS[kind]
     for side in (-1, 1):
         start, tip = at(side * root[0], root[1]), at(side * end[0], end[1])
         if pointed:
