@@ -25,6 +25,20 @@ assert visionkit.__file__.startswith(sys.prefix), visionkit.__file__
 print(visionkit.__version__, *(getattr(visionkit, part).__name__ for part in visionkit._PARTS))
 """
 
+# script of benchmarks/ -> whom it is compared with, besides what comes with the package and its tests
+BENCH = {
+    "zoo": ["kimm==0.2.5", "keras-hub==0.32.0"],
+    "fuse": [],
+    "explain": ["xplique==2.0.2", "tf-keras-vis==0.8.7"],
+    "filters": ["xplique==2.0.2", "tf-keras-vis==0.8.7"],
+    "input": [],
+    "augment": [],
+    "tfrecords": [],
+    "fit": [],
+    "fft": [],
+    "speed": [],
+}
+
 
 def group(name: str) -> list[str]:
     """The requirements of a dependency group; read here because older pips do not know groups."""
@@ -211,26 +225,44 @@ def series(version: str) -> str:
 
 @nox.session(python=PYTHONS[0])
 def bench(session: nox.Session) -> None:
-    """The figures: models and training against their peers, the table of blur checks, and pages read.
+    """Make docs/benchmarks.md: every speed against its peers, or some anew and the rest as it was: `-- zoo fuse`.
+
+    `-- --quick` sees that everything runs, and leaves the page and its figures alone.
+    """
+    session.install("uv")
+    quick = "--quick" in session.posargs
+    parts = [word for word in session.posargs if word != "--quick"] or list(BENCH)
+    if unknown := set(parts) - set(BENCH):
+        session.error(f"no such parts: {', '.join(sorted(unknown))}; there are {', '.join(BENCH)}")
+    figures, page = Path("benchmarks", "figures"), Path("docs", "benchmarks.md")
+    if quick:
+        figures = Path(session.create_tmp()).resolve()
+        page = figures / page.name
+    for part in parts:
+        options = ["--json", str(figures / f"{part}.json"), *(["--quick"] if quick else [])]
+        session.run(beside(session, BENCH[part]), f"benchmarks/{part}.py", *options, external=True)
+    session.run("python", "benchmarks/table.py", str(figures), str(page))
+
+
+def beside(session: nox.Session, peers: list[str]) -> str:
+    """The Python of an environment that holds this package and its peers, made by uv unless it is there."""
+    place = Path(session.virtualenv.location).resolve().parent / "-".join(["peers", *peers]).replace("==", "-")
+    python = place / Path(session.bin).name / "python"
+    session.run("uv", "venv", "--quiet", "--allow-existing", "--python", str(Path(session.bin) / "python"), str(place))
+    session.run("uv", "pip", "install", "--quiet", "--python", str(python), "-e", ".", *group("test"), *peers)
+    return str(python)
+
+
+@nox.session(python=PYTHONS[0])
+def accuracy(session: nox.Session) -> None:
+    """What is right rather than fast: heatmaps where the truth is known, the table of blur checks, pages read.
 
     `--hershey` for pages needs no data but the package.
     """
     session.install("-e", ".", *group("test"))
-    session.install("kimm==0.2.5")
-    session.run("python", "benchmarks/zoo.py")
-    session.run("python", "benchmarks/fuse.py")
-    for script in ("input", "augment", "tfrecords", "fit", "faithful"):
-        session.run("python", f"benchmarks/{script}.py")
+    session.run("python", "benchmarks/faithful.py")
     session.run("python", "benchmarks/blur.py")
     session.run("python", "benchmarks/pages.py", *(session.posargs or ["--hershey"]))
-
-
-@nox.session(python=PYTHONS[0])
-def bench_explain(session: nox.Session) -> None:
-    """Heatmaps and filter patterns against their peers, which want an older TensorFlow."""
-    session.install("-e", ".", *group("test"), "xplique==2.0.2", "tf-keras-vis==0.8.7")
-    session.run("python", "benchmarks/explain.py")
-    session.run("python", "benchmarks/filters.py")
 
 
 @nox.session(python=PYTHONS[0])

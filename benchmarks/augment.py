@@ -2,34 +2,34 @@
 
 RandomRotation, RandomZoom, RandomTranslation, RandomShear and RandomFlip in sequence against Augment, each the first
 layers of a trivial model, in training steps as `fit` compiles them on the backend of KERAS_BACKEND. The time of the
-same step without augmentation is taken off both. Machines differ and are noisy: the ratio counts. It is the median over
-runs that are taken in turn.
+same step without augmentation is taken off both, round by round.
 """
 
-import argparse
 import os
-import statistics
-import time
 from collections.abc import Sequence
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 from keras import layers
+from turns import Bench, parser
 
 from visionkit.train.augment import Augment
 
+OURS, FIVE, NOTHING = "Augment", "five layers of Keras", "nothing"
+
 
 def main() -> None:
-    """Print the time of each, an image, and the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--side", type=int, default=150)
-    parser.add_argument("--runs", type=int, default=15)
-    options = parser.parse_args()
-    images = np.random.default_rng(0).uniform(0, 255, (options.batch, options.side, options.side, 3)).astype("float32")
-    labels = np.zeros((options.batch, 1), "float32")
+    """Print the ratio."""
+    options = parser(__doc__, rounds=15)
+    options.add_argument("--batch", type=int, default=32)
+    options.add_argument("--side", type=int, default=150)
+    given = options.parse_args()
+    bench = Bench(given, "keras", keras.backend.backend())
+    images = np.random.default_rng(0).uniform(0, 255, (given.batch, given.side, given.side, 3)).astype("float32")
+    labels = np.zeros((given.batch, 1), "float32")
     five = [
         layers.RandomRotation(40 / 360, fill_mode="nearest"),
         layers.RandomZoom(0.2, 0.2, fill_mode="nearest"),
@@ -38,27 +38,20 @@ def main() -> None:
         layers.RandomFlip("horizontal"),
     ]
     models = {
-        "nothing": trivial(images.shape[1:], []),
-        "Augment": trivial(images.shape[1:], [Augment.preset("cats_dogs", shear=11)]),
-        "five layers of Keras": trivial(images.shape[1:], five),
+        NOTHING: trivial(images.shape[1:], []),
+        OURS: trivial(images.shape[1:], [Augment.preset("cats_dogs", shear=11)]),
+        FIVE: trivial(images.shape[1:], five),
     }
-    times: dict[str, list[float]] = {name: [] for name in models}
-    for run in range(options.runs + 2):  # the first ones compile
-        for name, model in models.items():
-            started = time.perf_counter()
-            model.train_on_batch(images, labels)
-            if run >= 2:
-                times[name].append((time.perf_counter() - started) / options.batch)
-    print(f"{keras.backend.backend()}, {options.batch} images of {options.side}x{options.side}, ms an image:")
-    for name, model in models.items():
-        compiled = ", compiled by XLA" if model.jit_compile else ""
-        print(f"{name:24}{statistics.median(times[name]) * 1000:8.3f}{compiled}")
-    ratio = statistics.median(
-        (slow - bare) / (fast - bare)
-        for bare, fast, slow in zip(*(times[name] for name in models), strict=True)
-        if fast > bare
+    steps = {who: partial(model.train_on_batch, images, labels) for who, model in models.items()}
+    spent = bench.in_turn(steps, warm=2)  # the first ones compile
+    ours, theirs = (
+        [seconds - bare for seconds, bare in zip(spent[who], spent[NOTHING], strict=True)] for who in (OURS, FIVE)
     )
-    print(f"Augment is {ratio:.1f} times as fast")
+    what = f"{given.batch} pictures of {given.side} x {given.side} on {keras.backend.backend()}"
+    bench.speed(what, FIVE, ours, theirs)
+    compiled = [who for who, model in models.items() if model.jit_compile]
+    bench.note(f"Compiled by XLA: {', '.join(compiled) or 'none'}.")
+    bench.close()
 
 
 def trivial(shape: Sequence[int], augmentation: list[keras.Layer]) -> keras.Model:

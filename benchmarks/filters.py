@@ -7,14 +7,11 @@ default: nobody else does that work. keras.io's recipe takes one filter at a tim
 it, the filter's number is a number of Python, so that TensorFlow traces the step anew for each filter; whoever runs the
 page pays for that, and that is what is held. "kept" has all of it traced before: a second run in the same notebook.
 
-How to have all of it in one environment, on one TensorFlow: see explain.py. What is not installed is named and left
-out. Machines differ and are noisy: the ratios count. In each round everyone has a turn, in an order that rotates; a
-ratio is taken within a round, and its median over the rounds is printed, with its least and its greatest. The seconds
-of the first call hold what a tool has to compile. That all do the same is seen from their pictures: all brought to one
-contrast, each filter is to respond to its own more than to the other filters'.
+The environment is that of explain.py. What is not installed is named and left out. The seconds of the first call hold
+what a tool has to compile. That all do the same is seen from their pictures: all brought to one contrast, each filter
+is to respond to its own more than to the other filters'.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -26,38 +23,30 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from explain import in_turn, left_out, network, report, versions
+from explain import network
 from numpy.typing import NDArray
+from turns import Bench, parser
 
 from visionkit.explain import filter_patterns
 
 # batches of 16 stay in the cache of the processor: a fifth faster than one of 64
 LAYER, SIZE, STEPS, BATCH = "conv_pw_5", 128, 30, 16
-OURS, FLOOR, VIS = "visionkit", "one compiled loop", "tf-keras-vis"
-RECIPE, KEPT = "keras.io's recipe", "keras.io's recipe, kept"
-HELD = {
-    (OURS, FLOOR): None,
-    (VIS, OURS): ("at least", 1.8),
-    (RECIPE, OURS): ("at least", 4.0),
-    (KEPT, OURS): None,
-    (VIS, FLOOR): None,
-    (RECIPE, FLOOR): None,
-}
+OURS, FLOOR, VIS = "visionkit", "one compiled loop, the floor", "tf-keras-vis"
+RECIPE, KEPT = "keras.io's recipe", "keras.io's recipe, traced before"
+# peer -> how many times as fast ours is held to be
+HELD = {FLOOR: None, VIS: 1.8, RECIPE: 4.0, KEPT: None}
 
 Pictures = NDArray[Any]
 Run = Callable[[], Pictures]
 
 
 def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (default 3)")
-    parser.add_argument("--filters", type=int, default=64, help="how many (default 64)")
-    parser.add_argument("--quick", action="store_true", help="1 round of 8 filters, to see that everything runs")
-    options = parser.parse_args()
-    rounds, filters = (1, range(8)) if options.quick else (options.rounds, range(options.filters))
-    print(f"{versions('tensorflow', 'keras', VIS)}, {os.cpu_count()} CPUs")
-    print(f"{len(filters)} filters of MobileNet's {LAYER}, {STEPS} steps at {SIZE} x {SIZE}")
+    """Print the ratios."""
+    options = parser(__doc__, rounds=3)
+    options.add_argument("--filters", type=int, default=64, help="how many (default: 64)")
+    given = options.parse_args()
+    bench = Bench(given, "keras", "tensorflow", VIS)
+    filters = range(2 if given.quick else given.filters)
     runs: dict[str, Run] = {}
     judge = extractor(mobilenet())
     for who, make in {OURS: ours, FLOOR: floor, RECIPE: recipe, KEPT: kept, VIS: keras_vis}.items():
@@ -68,12 +57,16 @@ def main() -> None:
         except Exception as error:  # whatever fails in another tool is said, and the rest goes on
             if who == OURS:
                 raise
-            left_out(who, error)
+            bench.left_out(who, error)
             continue
         runs[who] = run
         seconds, share = time.perf_counter() - start, own(patterns, filters, judge)
-        print(f"  {who:24}first call {seconds:6.1f} s   filters that respond most to their own picture: {share:.0%}")
-    report(in_turn(runs, rounds, warm=0), HELD)
+        bench.note(f"{who}: first call {seconds:.1f} s; {share:.0%} of the filters respond most to their own picture.")
+    spent = bench.in_turn(runs, warm=0)
+    for peer, least in HELD.items():
+        if peer in runs:
+            bench.speed(f"{len(filters)} patterns of {LAYER}", peer, spent[OURS], spent[peer], least=least)
+    bench.close()
 
 
 def mobilenet() -> keras.Model:

@@ -1,21 +1,34 @@
 """What `fit` costs over Keras' own: one network on pictures like MNIST's, both in turn.
 
-python benchmarks/fit.py [--data mnist.npz] [--samples N] [--rounds N] [--batch N]
+python benchmarks/fit.py [--data mnist.npz] [--samples N] [--batch N]
 
 The file holds train_x (N, 28, 28) and train_y; without one, pictures are drawn at random, which takes as long.
 """
 
-import argparse
-import statistics
+import contextlib
+import os
 import tempfile
-import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from clock import Clock
+from turns import Bench, parser
 
 import visionkit as vk
 
 EPOCHS = 4
+THEIRS = "model.fit"
+# our ways -> what else is told to `fit`; a directory is that of a new folder
+OURS: dict[str, dict[str, Any]] = {
+    "`fit`": {},
+    "`fit` with a run's folder": {"directory": "run"},
+    "`fit` that saves each second": {"directory": "run", "save_every": 1.0},
+}
 
 
 def network() -> keras.Model:
@@ -37,63 +50,44 @@ def network() -> keras.Model:
     )
 
 
-class Epochs(keras.callbacks.Callback):
-    """The seconds of each epoch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start the clock."""
-        self.began = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Stop it."""
-        self.seconds.append(time.perf_counter() - self.began)
-
-
 def main() -> None:
-    options = argparse.ArgumentParser()
+    options = parser(__doc__, rounds=5)
     options.add_argument("--data")
-    options.add_argument("--samples", type=int, default=20000)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--samples", type=int, default=10000)
     options.add_argument("--batch", type=int, default=128)
     given = options.parse_args()
+    bench = Bench(given, "keras", keras.backend.backend())
+    samples = 1000 if given.quick else given.samples
     if given.data:
         with np.load(given.data) as file:
-            x, y = file["train_x"][: given.samples, ..., None], file["train_y"][: given.samples].astype("int32")
+            x, y = file["train_x"][:samples, ..., None], file["train_y"][:samples].astype("int32")
     else:
         rng = np.random.default_rng(0)
-        x, y = rng.integers(0, 256, (given.samples, 28, 28, 1), np.uint8), rng.integers(0, 10, given.samples)
+        x, y = rng.integers(0, 256, (samples, 28, 28, 1), np.uint8), rng.integers(0, 10, samples)
     x = x.astype("float32")
 
-    def keras_fit(folder: str, epochs: Epochs) -> None:
+    def keras_fit(clock: Clock) -> None:
         model = network()
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.fit(x, y, batch_size=given.batch, epochs=EPOCHS, callbacks=[epochs], verbose=0)
+        model.fit(x, y, batch_size=given.batch, epochs=EPOCHS, callbacks=[clock], verbose=0)
 
-    def our_fit(folder: str, epochs: Epochs, **options: object) -> None:
-        vk.train.fit(network(), (x, y), batch_size=given.batch, epochs=EPOCHS, callbacks=[epochs], verbose=0, **options)
+    def our_fit(told: dict[str, Any], clock: Clock) -> None:
+        told = {"batch_size": given.batch, "callbacks": [clock], "verbose": 0, **told}
+        vk.train.fit(network(), (x, y), epochs=EPOCHS, **told)
 
-    ways = {
-        "model.fit": keras_fit,
-        "fit": our_fit,
-        "fit with a folder": lambda folder, epochs: our_fit(folder, epochs, directory=folder),
-        "fit that saves each second": lambda folder, epochs: our_fit(folder, epochs, directory=folder, save_every=1.0),
-    }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for number in range(given.rounds + 1):
-        for way, run in ways.items():
-            epochs = Epochs()
-            with tempfile.TemporaryDirectory() as folder:
-                run(f"{folder}/run", epochs)
-            if number:  # the first round warms up
-                seconds[way].extend(epochs.seconds[1:])  # and the first epoch compiles
-    print(f"{'an epoch over model.fit':30}{'median':>10}{'least':>10}   with the {keras.backend.backend()} backend")
-    for way in list(ways)[1:]:
-        ratios = [found(seconds[way]) / found(seconds["model.fit"]) for found in (statistics.median, min)]
-        print(f"{way:30}{ratios[0]:10.3f}{ratios[1]:10.3f}")
+    ways = {THEIRS: keras_fit, **{way: partial(our_fit, told) for way, told in OURS.items()}}
+    spent = bench.in_turn(ways, clock=epoch)
+    for way in OURS:
+        bench.speed(f"{way}, an epoch of {samples:,} pictures", THEIRS, spent[way], spent[THEIRS])
+    bench.close()
+
+
+def epoch(train: Callable[[Clock], None]) -> float:
+    """The seconds of an epoch, in an empty folder."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        train(clock)
+    return clock.seconds
 
 
 if __name__ == "__main__":

@@ -1,13 +1,10 @@
 """How much faster a model is once its batch normalisation is folded away: `python benchmarks/fuse.py`.
 
-The named others are the models of Keras Applications as they are, in the same run, each compiled into one TensorFlow
-function. Machines differ and are noisy: the ratios count. They are medians over pairs of runs, taken in turn.
+The others are the models of Keras Applications as they are, in the same run, each compiled into one TensorFlow
+function.
 """
 
 import os
-import statistics
-import sys
-import time
 from collections.abc import Callable
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -16,27 +13,33 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from turns import Bench, parser
 
 from visionkit.models.tools.fuse import fuse
 
-BATCH, SIDE, RUNS = 8, 224, 15
-
+BATCH, SIDE = 8, 224
+FUSED, PLAIN = "fused", "the model as it is"
 # how many times as fast each is held to be; None for those that are only told of
 HELD = {"ResNet50": 1.15, "MobileNetV2": 1.5, "EfficientNetB0": None, "DenseNet121": None, "Xception": None}
 
 
 def main() -> None:
-    """Print a line for each model named on the command line, or for all."""
+    """Print a line for each model."""
+    options = parser(__doc__, rounds=15)
+    options.add_argument("--models", nargs="+", choices=HELD, default=list(HELD), metavar="NAME")
+    given = options.parse_args()
+    bench = Bench(given, "keras", "tensorflow")
     images = tf.constant(np.random.default_rng(0).uniform(0, 255, (BATCH, SIDE, SIDE, 3)), tf.float32)
-    for name in sys.argv[1:] or HELD:
+    for name in given.models[1:2] if given.quick else given.models:
         model = getattr(keras.applications, name)(weights=None, input_shape=(SIDE, SIDE, 3), classifier_activation=None)
         stir(model)
-        plain, fused = compiled(model, images), compiled(fuse(model), images)
-        off = float(np.abs(plain() - fused()).max() / np.abs(plain()).max())
-        seconds, ratio = in_turn(plain, fused)
-        least = HELD.get(name)
-        held = f"   at least {least:g}: {'yes' if ratio >= least else 'NO'}" if least else ""
-        print(f"{name:16}{seconds * 1000:7.0f} ms{ratio:8.2f} times as fast, off by {off:.0e}{held}", flush=True)
+        runs = {FUSED: compiled(fuse(model), images), PLAIN: compiled(model, images)}
+        fused, plain = (run() for run in runs.values())
+        off = np.abs(fused - plain).max() / np.abs(plain).max()
+        spent = bench.in_turn(runs)
+        bench.speed(f"{name}, fused", PLAIN, spent[FUSED], spent[PLAIN], least=HELD[name])
+        bench.tell(f"{name}, fused: largest difference of a score, over the largest score", f"{off:.0e}")
+    bench.close()
 
 
 def stir(model: keras.Model) -> None:
@@ -53,20 +56,6 @@ def compiled(model: keras.Model, images: tf.Tensor) -> Callable[[], np.ndarray]:
     function = tf.function(lambda x: model(x, training=False))
     function(images)
     return lambda: function(images).numpy()
-
-
-def in_turn(plain: Callable[[], object], fused: Callable[[], object]) -> tuple[float, float]:
-    """The median seconds of the plain one, and the median of how many times as fast the fused one is."""
-    pairs = []
-    for _ in range(RUNS + 1):
-        times = []
-        for action in (plain, fused):
-            start = time.perf_counter()
-            action()
-            times.append(time.perf_counter() - start)
-        pairs.append(times)
-    del pairs[0]
-    return statistics.median(one for one, _ in pairs), statistics.median(one / other for one, other in pairs)
 
 
 if __name__ == "__main__":

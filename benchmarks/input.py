@@ -1,16 +1,12 @@
 """How fast pictures come through `fit`, against other pipelines in the same run: `python benchmarks/input.py`.
 
 1,000 JPEG files of about 400 x 300 pixels, made from the photos of scikit-image, become 150 x 150 with rotation, shift,
-shear, zoom and flip, in batches of 32 for a model that does next to nothing. Machines differ and are noisy: the ratios
-count. In each round every pipeline has its turn, in an order that rotates; a ratio is taken within a round, and the
-median over the rounds is printed, with the middle half of them.
+shear, zoom and flip, in batches of 32 for a model that does next to nothing.
 """
 
-import argparse
+import operator
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from clock import Clock
 from skimage import data as photos
+from turns import Bench, parser
 
 from visionkit.preprocess import resize, write
 from visionkit.train import Augment, Dataset, fit, from_directory
@@ -29,23 +27,27 @@ SIZE = (150, 150)
 GENERATOR, LAYERS = "ImageDataGenerator", "Keras layers in map"
 # ours -> how many times as fast as the others it is to be
 HELD = {
-    "visionkit": {GENERATOR: 5.0, LAYERS: 3.5},
-    "visionkit, cache in memory": {GENERATOR: 8.0},
-    "visionkit, cache on disk": {GENERATOR: 8.0},
+    "from files": {GENERATOR: 5.0, LAYERS: 3.5},
+    "from a cache in memory": {GENERATOR: 8.0},
+    "from a cache on disk": {GENERATOR: 8.0},
 }
 
 
 def main() -> None:
-    """Print how fast each is, and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default 5)")
-    parser.add_argument("--pictures", type=int, default=1000, help="how many files (default 1000)")
-    arguments = parser.parse_args()
+    """Print the ratios."""
+    options = parser(__doc__, rounds=5)
+    options.add_argument("--pictures", type=int, default=1000, help="how many files (default 1000)")
+    given = options.parse_args()
+    bench = Bench(given, "keras", "tensorflow")
+    pictures = 100 if given.quick else given.pictures
     with tempfile.TemporaryDirectory() as folder:
-        make_pictures(Path(folder, "pictures"), arguments.pictures)
+        make_pictures(Path(folder, "pictures"), pictures)
         pipelines = candidates(Path(folder, "pictures"), Path(folder, "cache"))
-        print(f"Keras {keras.__version__}, TensorFlow {tf.__version__}, {os.cpu_count()} CPUs; images a second")
-        report(in_turn(pipelines, arguments.rounds, arguments.pictures))
+        spent = bench.in_turn({who: trainer(data) for who, data in pipelines.items()}, clock=operator.call)
+    for who, held in HELD.items():
+        for peer in (GENERATOR, LAYERS):
+            bench.speed(f"{who}, an epoch of {pictures:,}", peer, spent[who], spent[peer], least=held.get(peer))
+    bench.close()
 
 
 def make_pictures(folder: Path, count: int) -> None:
@@ -98,25 +100,8 @@ def candidates(pictures: Path, cache: Path) -> dict[str, Any]:
     }
 
 
-class Clock(keras.callbacks.Callback):
-    """The time from the end of the first epoch to that of the last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Note the time."""
-        self.ends.append(time.perf_counter())
-
-    @property
-    def seconds(self) -> float:
-        """What the epochs after the first took: what is compiled is compiled by then."""
-        return self.ends[-1] - self.ends[0]
-
-
 def trainer(data: Any) -> Callable[[], float]:
-    """Train a model that costs next to nothing, each with the `fit` of its own; the seconds of two epochs."""
+    """Train a model that costs next to nothing, each with the `fit` of its own; the seconds of an epoch."""
     model = keras.Sequential(
         [
             keras.Input((*SIZE, 3)),
@@ -137,32 +122,6 @@ def trainer(data: Any) -> Callable[[], float]:
         return clock.seconds
 
     return run
-
-
-def in_turn(pipelines: dict[str, Any], rounds: int, count: int) -> dict[str, list[float]]:
-    """Images a second for each, round by round, after one round that does not count."""
-    trainers = {who: trainer(data) for who, data in pipelines.items()}
-    rates: dict[str, list[float]] = {who: [] for who in pipelines}
-    order = list(pipelines)
-    for number in range(rounds + 1):
-        for who in order:
-            seconds = trainers[who]()
-            if number:
-                rates[who].append(2 * count / seconds)
-        order = order[1:] + order[:1]
-    return rates
-
-
-def report(rates: dict[str, list[float]]) -> None:
-    """Print the rates, and the ratios to the other pipelines."""
-    for who, found in rates.items():
-        print(f"  {who:28}{statistics.median(found):8.0f}")
-        for other in (GENERATOR, LAYERS) if who in HELD else ():
-            ratios = sorted(one / another for one, another in zip(found, rates[other], strict=True))
-            quarter, middle = len(ratios) // 4, statistics.median(ratios)
-            least = HELD[who].get(other)
-            held = "" if least is None else f"   at least {least}: {'yes' if middle >= least else 'NO'}"
-            print(f"    over {other:22}{middle:6.2f}   ({ratios[quarter]:.2f}-{ratios[-1 - quarter]:.2f}){held}")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
-"""How fast the reader is, each figure against a named other in the same run: `python benchmarks/speed.py`.
+"""How fast the reader is and how fast everything starts, against others in turn: `python benchmarks/speed.py`.
 
-Machines differ and are noisy: the ratios count. Medians of several runs, taken in turn.
+Tesseract reads the page as a process of its own, as `visionkit read` does; it was made for print, so what both get
+right is told, too. Where it is not installed (Debian: tesseract-ocr), it is left out.
 """
 
 import os
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
+from turns import Bench, parser
 
 from visionkit import preprocess, reader
 from visionkit.reader import reader as steps
@@ -23,60 +24,81 @@ from visionkit.reader import shipped
 from visionkit.reader.sample import draw_page
 
 TEXT = "HELLO 47\nWORLD 29\nKEEP 108\nMAXIM 35\nQU"  # 32 characters
-RUNS = 15
+OURS, KERAS, DECODER = "visionkit", "Keras' `predict` of 32 ready glyphs", "`cv2.imread`, which decodes it"
+TENSORFLOW = "`import tensorflow`"
+IMPORTS = ("pass", "import visionkit", "import tensorflow")
 
 
 def main() -> None:
-    """Print a line for each figure that the reader is held to."""
+    """Print a line for each figure."""
+    bench = Bench(parser(__doc__, rounds=15).parse_args(), "opencv-python-headless", "keras", "tensorflow")
     page = draw_page(TEXT, seed=4).image
     large = draw_page(TEXT, kind="large", seed=4).image
-    read = reader.load()
-    looked = steps.look(page, "edge", None)
-    candidates = looked.glyphs.shape[0] * looked.glyphs.shape[1]
-    glyphs = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 1)).astype(np.float32)
-    model = shipped.keras_model(shipped.WEIGHTS / "alphanumeric.keras")
-
-    ours, theirs = in_turn(lambda: read.read(page), lambda: model.predict(glyphs, verbose=0), RUNS)
-    held("warm read of 32 glyphs / Keras predict of 32", ours / theirs, 2)
-    print(f"  {ours * 1000:.0f} ms for {page.shape[1]} x {page.shape[0]} pixels, {candidates} candidates")
-
     with tempfile.TemporaryDirectory() as folder:
         photo, huge = Path(folder) / "page.jpg", Path(folder) / "large.jpg"
         preprocess.write(photo, page)
         cv2.imwrite(str(huge), large[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-        ours, theirs = in_turn(lambda: read.read(huge), lambda: cv2.imread(str(huge)), 7)
-        held(f"warm read of a file of {large.size / 3e6:.0f} megapixels, seconds", ours, 0.5)
-        print(f"  of which decoding alone takes {theirs:.2f} s")
-
-        ours, theirs = in_turn(
-            lambda: run("-m", "visionkit", "read", str(photo)), lambda: run("-c", "import tensorflow"), 5
-        )
-        held("process `visionkit read photo` / `import tensorflow`", ours / theirs, 0.25)
-        print(f"  {ours:.2f} s against {theirs:.2f} s")
-    ours, theirs = in_turn(lambda: run("-c", "import visionkit"), lambda: run("-c", "pass"), 15)
-    held("`import visionkit`, milliseconds", (ours - theirs) * 1000, 50)
+        warm(bench, page, huge)
+        processes(bench, photo)
+    starting(bench)
+    bench.close()
 
 
-def in_turn(first: Callable[[], object], second: Callable[[], object], runs: int) -> tuple[float, float]:
-    """The median seconds of two things, done in turn, after one of each that does not count."""
-    spent: tuple[list[float], list[float]] = ([], [])
-    for number in range(runs + 1):
-        for action, times in zip((first, second), spent, strict=True):
-            start = time.perf_counter()
-            action()
-            if number:
-                times.append(time.perf_counter() - start)
-    return statistics.median(spent[0]), statistics.median(spent[1])
+def warm(bench: Bench, page: np.ndarray, huge: Path) -> None:
+    """A page, and a large file, by a reader that has read before."""
+    read = reader.load()
+    looked = steps.look(page, "edge", None)
+    found = looked.glyphs.shape[0] * looked.glyphs.shape[1]
+    glyphs = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 1)).astype(np.float32)
+    model = shipped.keras_model(shipped.WEIGHTS / "alphanumeric.keras")
+    bench.note(
+        f"The page has {page.shape[1]} x {page.shape[0]} pixels and 32 characters, {found} candidates for these."
+    )
+    spent = bench.in_turn({OURS: partial(read.read, page), KERAS: partial(model.predict, glyphs, verbose=0)})
+    bench.speed("a page, warm", KERAS, spent[OURS], spent[KERAS], least=0.5)
+
+    spent = bench.in_turn({OURS: partial(read.read, huge), DECODER: partial(cv2.imread, str(huge))}, rounds=7)
+    pixels = np.prod(preprocess.read(huge).shape[:2]) / 1e6
+    bench.speed(f"a file of {pixels:.0f} megapixels, warm", DECODER, spent[OURS], spent[DECODER], most=0.5)
 
 
-def run(*arguments: str) -> None:
-    """Run Python with these arguments."""
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+def processes(bench: Bench, photo: Path) -> None:
+    """A page by a process of its own."""
+    commands = {
+        OURS: [sys.executable, "-m", "visionkit", "read", str(photo)],
+        TENSORFLOW: [sys.executable, "-c", "import tensorflow"],
+    }
+    if shutil.which("tesseract"):
+        version = run(["tesseract", "--version"]).split()[1]
+        tesseract = f"Tesseract {version}"
+        commands[tesseract] = ["tesseract", str(photo), "-", "--psm", "6"]
+        right = (f"{who} {reader.accuracy(run(commands[who]), TEXT):.0%}" for who in (OURS, tesseract))
+        bench.note(f"Read right, of the page's characters: {', '.join(right)}.")
+    else:
+        bench.note("Tesseract is left out: not installed.")
+    spent = bench.in_turn({who: partial(run, command) for who, command in commands.items()}, rounds=5)
+    for peer in commands:
+        if peer != OURS:
+            bench.speed(
+                "the process `visionkit read photo`",
+                peer,
+                spent[OURS],
+                spent[peer],
+                least=4 if peer == TENSORFLOW else None,
+            )
 
 
-def held(what: str, found: float, most: float) -> None:
-    """Print a figure and what it is held to."""
-    print(f"{what:58}{found:8.2f}   at most {most:g}: {'yes' if found <= most else 'NO'}")
+def starting(bench: Bench) -> None:
+    """What an import costs, beyond Python itself."""
+    spent = bench.in_turn({code: partial(run, [sys.executable, "-c", code]) for code in IMPORTS}, rounds=9)
+    bare, ours, theirs = (spent[code] for code in IMPORTS)
+    beyond = [[one - other for one, other in zip(seconds, bare, strict=True)] for seconds in (ours, theirs)]
+    bench.speed("`import visionkit`, without Python's own start", TENSORFLOW, *beyond, most=0.05)
+
+
+def run(command: list[str]) -> str:
+    """What a process prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
-"""Pictures written as TFRecords in 16 shards, and read back: `python benchmarks/tfrecords.py [FOLDER]`.
+"""Pictures written as TFRecords in 16 shards, and read back: `python benchmarks/tfrecords.py`.
 
-FOLDER holds a folder of pictures for each class; without it, 3,670 JPEG files are cut out of scikit-learn's two photos.
-TensorFlow reads what was written, and every byte and label is compared. Then epochs are timed, in turn. First records
-of a bucket, which this program plays itself, with 30 ms to an answer and 50 MB/s through a connection, unordered and
-ordered. Then images of 150 x 150 from files of this machine, where any record is read by itself and order costs
-nothing; and these against the `tf.data` pipeline that they are usually read with. Machines differ and are noisy: the
-ratios count. They are medians over pairs of runs.
+--data is a folder that holds a folder of pictures for each class; without it, 3,670 JPEG files are cut out of
+scikit-learn's two photos. TensorFlow reads what was written, and every byte and label is compared. Then epochs are
+timed, in turn. First records of a bucket, which this program plays itself, with 30 ms to an answer and 50 MB/s through
+a connection, unordered and ordered. Then images of 150 x 150 from files of this machine, where any record is read by
+itself and order costs nothing; and these against the `tf.data` pipeline that they are usually read with.
 """
 
 import os
-import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -23,33 +22,43 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 import tensorflow as tf
+from turns import Action, Bench, parser
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.train.tfrecord_bucket import AVAILABLE, bucket
 from visionkit.train.tfrecord import from_tfrecords, stream, write_tfrecords
 
-SHARDS, COUNT, CLASSES, SIDE, BATCH, RUNS = 16, 3670, 5, 150, 32, 5
+SHARDS, COUNT, CLASSES, SIDE, BATCH = 16, 3670, 5, 150, 32
+OURS = "visionkit"
 FEATURES = {"image": tf.io.FixedLenFeature([], tf.string), "class": tf.io.FixedLenFeature([], tf.int64)}
 
 
 def main() -> None:
     """Write, compare, and print a line for each figure."""
+    options = parser(__doc__, rounds=5)
+    options.add_argument("--data", type=Path, metavar="FOLDER", help="a folder of pictures for each class")
+    given = options.parse_args()
+    bench = Bench(given, "keras", "tensorflow")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", ".")) as place:
-        folder = Path(sys.argv[1]) if sys.argv[1:] else cut_out(Path(place) / "photos")
+        folder = given.data or cut_out(Path(place) / "photos", 200 if given.quick else COUNT)
         pattern = f"{place}/records/*.tfrec"
         start = time.perf_counter()
         written = write_tfrecords(folder, pattern, shards=SHARDS)
         seconds, count, paths = time.perf_counter() - start, sum(written.counts), list(written.paths)
         size = sum(os.path.getsize(path) for path in paths) / 1e6
-        print(f"{count:,} pictures in {len(paths)} shards, {size:.0f} MB, written in {seconds:.1f} s")
-        print(f"every byte and label as it was, read by TensorFlow: {'yes' if same(folder, written) else 'NO'}")
-
-        start = time.perf_counter()
-        ours = {
+        bench.tell(f"{count:,} pictures in {len(paths)} shards, {size:.0f} MB: written in", f"{seconds:.1f} s")
+        bench.tell(
+            "bytes and labels as they were, read by TensorFlow", "all" if same(folder, written) else "not all", "all"
+        )
+        images = {
             order: from_tfrecords(pattern, image_size=SIDE, ordered=order, batch_size=BATCH) for order in (False, True)
         }
-        print(f"opened, with all checksums, in {(time.perf_counter() - start) / 2:.2f} s")
+
+        def race(what: str, peer: str, ours: Action, theirs: Action, **held: float) -> None:
+            """Time two readings in turn."""
+            spent = bench.in_turn({OURS: partial(whole, ours, count), peer: partial(whole, theirs, count)})
+            bench.speed(f"{what}, {count:,}", peer, spent[OURS], spent[peer], **held)
 
         if AVAILABLE:  # openssl, for the certificate
             secrets = Path(place, "secrets")
@@ -57,39 +66,24 @@ def main() -> None:
             with bucket(Path(place, "records"), secrets, delay=0.03, bandwidth=50e6) as environment:
                 os.environ |= environment
                 remote = [f"gs://records/{Path(path).name}" for path in paths]
-                show(
-                    "records of a bucket",
-                    count,
-                    records(remote, ordered=False),
-                    records(remote, ordered=True),
-                    held=True,
-                )
-        show(
-            "images, tf_dataset()", count, lambda: rows(ours[False].tf_dataset()), lambda: rows(ours[True].tf_dataset())
-        )
-        show("images, batches()", count, lambda: rows(ours[False].batches()), lambda: rows(ours[True].batches()))
+                one, other = (records(remote, ordered=order) for order in (False, True))
+                race("records of a bucket, unordered", "the same, ordered", one, other, least=1)
+        else:
+            bench.note("Records of a bucket are left out: openssl is not installed.")
+        one, other = (lambda order=order: rows(images[order].tf_dataset()) for order in (False, True))
+        race("images, `tf_dataset()` unordered", "the same, ordered", one, other)
+        one, other = (lambda order=order: rows(images[order].batches()) for order in (False, True))
+        race("images, `batches()` unordered", "the same, ordered", one, other)
         usual = tf_data(paths)
-        show("images, batches() against usual tf.data", count, lambda: rows(ours[False].batches()), lambda: rows(usual))
+        race("images, `batches()` unordered", "the usual `tf.data`, unordered", one, lambda: rows(usual))
+    bench.close()
 
 
-def show(what: str, count: int, one: Callable[[], int], other: Callable[[], int], *, held: bool = False) -> None:
-    """Time two readings in turn, and print how they compare."""
-    pairs = []
-    for _ in range(RUNS + 1):
-        times = []
-        for action in (one, other):
-            start = time.perf_counter()
-            found = action()
-            times.append(time.perf_counter() - start)
-            if found != count:
-                raise SystemExit(f"{what}: {found} of {count} records came")
-        pairs.append(times)
-    del pairs[0]
-    first, second = (count / statistics.median(side) for side in zip(*pairs, strict=True))
-    ratio = statistics.median(right / left for left, right in pairs)
-    verdict = f"   above 1: {'yes' if ratio > 1 else 'NO'}" if held else ""
-    sides = "" if "against" in what else ", unordered / ordered"
-    print(f"{what}{sides}: {first:,.0f} / {second:,.0f} a second, {ratio:.2f} times as fast{verdict}", flush=True)
+def whole(action: Action, count: int) -> None:
+    """Read, and see that everything came."""
+    found = action()
+    if found != count:
+        raise SystemExit(f"tfrecords: expected {count} records, {found} came")
 
 
 def records(paths: list[str], *, ordered: bool) -> Callable[[], int]:
@@ -132,12 +126,12 @@ def same(folder: Path, written) -> bool:
     return found == files
 
 
-def cut_out(folder: Path) -> Path:
+def cut_out(folder: Path, count: int) -> Path:
     """Pieces of two photos, of 240 to 420 pixels a side, in a folder for each class."""
     from sklearn.datasets import load_sample_images
 
     photos, draws = load_sample_images().images, np.random.default_rng(0)
-    for number in range(COUNT):
+    for number in range(count):
         photo = photos[number % len(photos)]
         height, width = draws.integers(240, 421, 2)
         top, left = draws.integers(0, photo.shape[0] - height + 1), draws.integers(0, photo.shape[1] - width + 1)
