@@ -292,9 +292,9 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def reliability(session: nox.Session) -> None:
-    """Make docs/reliability.md: what is quick is measured now, what is long is taken from the sessions that ran.
+    """Make docs/reliability.md: what is quick is measured now, what is long is what sessions measured last.
 
-    These are `tests`, `lowest`, `backends`, `build`, `fuzz`, `killed` and `soak`.
+    These are `tests`, `lowest`, `backends`, `fuzz`, `killed` and `soak`.
     """
     session.install("-e", ".", *group("test"))
     FIGURES.mkdir(parents=True, exist_ok=True)

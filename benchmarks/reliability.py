@@ -1,23 +1,21 @@
 """The page of figures about faults and load: python benchmarks/reliability.py FOLDER PAGE
 
-FOLDER holds a JSON file of each script below, as its option `--json` writes it, and the counts of pytest as JUnit XML.
-A script that is missing, or the tests of the oldest Python, is an error that names the session which makes it; of the
-other runs those are told of that were made. No figure is typed by hand.
+FOLDER holds what is new: JSON files of scripts below, as their option `--json` writes them, and the counts of pytest as
+JUnit XML. They are taken into benchmarks/figures/reliability, with their day, and the page is made of all that is
+there, also of an earlier day. What was not measured yet is named on the page. No figure is typed by hand.
 """
 
 import argparse
 import json
-import os
-import platform
-import sys
 import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "benchmarks" / "figures" / "reliability"
 
 
 class Part(NamedTuple):
@@ -92,42 +90,102 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("page", type=Path)
     options = parser.parse_args()
-    files = [*(f"{part.stem}.json" for part in PARTS), "tests-3.11.xml"]
-    missing = [file for file in files if not (options.folder / file).is_file()]
-    if missing:
-        sys.exit(
-            f"reliability: expected {', '.join(missing)} in {options.folder}; nox -s tests fuzz killed soak makes them"
-        )
-    options.page.write_text("\n".join(page(options.folder)) + "\n", encoding="utf-8")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for name, told in new(options.folder):
+        (KEPT / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    kept = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(KEPT.glob("*.json"))}
+    options.page.write_text("\n".join(page(kept)) + "\n", encoding="utf-8")
     print(options.page)
 
 
-def page(folder: Path) -> Iterator[str]:
+def new(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What sessions left in a folder: the name of each part or run, its day, and what it measured or counted."""
+    for part in PARTS:
+        file = folder / f"{part.stem}.json"
+        if file.is_file():
+            yield part.stem, {"day": day(file), "rows": json.loads(file.read_text(encoding="utf-8"))["rows"]}
+    for run in RUNS:
+        file = folder / f"{run}.xml"
+        if file.is_file():
+            yield run, {"day": day(file), **counted(file)}
+
+
+def day(file: Path) -> str:
+    return time.strftime("%d %B %Y", time.localtime(file.stat().st_mtime))
+
+
+def counted(file: Path) -> dict[str, Any]:
+    """How many tests passed, were skipped and failed, and how many hold each promise."""
+    suite = next(ElementTree.parse(file).iter("testsuite"))
+    skipped, failed = int(suite.attrib["skipped"]), int(suite.attrib["failures"]) + int(suite.attrib["errors"])
+    names = [f"{case.get('classname')}." for case in suite.iter("testcase") if not len(case)]  # without what went wrong
+    promises = {module: sum(name.startswith(f"{module}.") for name in names) for module in PROMISES}
+    passed = int(suite.attrib["tests"]) - skipped - failed
+    return {"passed": passed, "skipped": skipped, "failed": failed, "promises": promises}
+
+
+def page(kept: dict[str, Any]) -> Iterator[str]:
     yield "# Reliability"
     yield ""
-    day, python = time.strftime("%d %B %Y"), platform.python_version()
-    yield "What holds under faults and load, with its figures. `nox -s reliability` makes this page; no figure on it is"
-    yield f"typed by hand. {day}, Python {python}, {os.cpu_count()} cores."
+    yield "What holds under faults and load, with its figures. `nox -s reliability` makes this page of what sessions have"
+    yield "measured; no figure on it is typed by hand."
     yield ""
     yield "## Versions"
     yield ""
     yield "What pytest counted; the newest versions are those of `.github/locked.txt`."
     yield ""
-    yield from table(("what ran", "passed", "skipped", "failed"), runs(folder))
+    yield from table(("what ran", "day", "passed", "skipped", "failed"), runs(kept))
     for part in PARTS:
         yield ""
         yield f"## {part.title}"
         yield ""
-        yield f"{part.about} `{part.command}`"
+        told = kept.get(part.stem)
+        yield f"{part.about} `{part.command}`" + (f", {told['day']}." if told else ": not measured yet.")
+        if told:
+            yield ""
+            yield from FORMS.get(part.stem, plain)(told["rows"])
+    newest = kept.get("tests-3.11")
+    if newest:
         yield ""
-        rows = json.loads((folder / f"{part.stem}.json").read_text(encoding="utf-8"))["rows"]
-        yield from table(("what", "figure", "held to"), rows)
-    yield ""
-    yield "## Promises"
-    yield ""
-    yield "What the tests hold on every change; the number is that of the tests that passed on Python 3.11."
-    yield ""
-    yield from table(("promise", "tests", "where"), promises(folder / "tests-3.11.xml"))
+        yield "## Promises"
+        yield ""
+        yield "What the tests hold on every change; the number is that of the tests that passed on Python 3.11."
+        yield ""
+        counts = newest["promises"].items()
+        found = [(PROMISES[module], str(count), f"`{module.replace('.', '/')}`") for module, count in counts]
+        yield from table(("promise", "tests", "where"), found)
+
+
+def plain(rows: list[list[str]]) -> Iterator[str]:
+    """Each figure in a line, beside what it is held to."""
+    yield from table(("what", "figure", "held to"), rows)
+
+
+def by_target(rows: list[list[str]]) -> Iterator[str]:
+    """The figures of the fuzz suite: a line for each kind of file."""
+    targets: dict[str, list[str]] = {}
+    heads: dict[str, str] = {}
+    for what, figure, held in rows:
+        target, _, measured = what.removeprefix("fuzz: ").partition(", ")
+        targets.setdefault(target, []).append(figure)
+        heads[measured] = held
+    yield from table(
+        ("kind of file", *(f"{measured} (held to {held})" for measured, held in heads.items())),
+        [(target, *figures) for target, figures in targets.items()],
+    )
+
+
+FORMS = {"fuzz": by_target}
+
+
+def runs(kept: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lowest = ", ".join(requirement.replace(">=", " ") for requirement in project["dependencies"])
+    for run, about in RUNS.items():
+        if run in kept:
+            told = kept[run]
+            numbers = (f"{told[outcome]:,}" for outcome in ("passed", "skipped", "failed"))
+            yield about.format(lowest=lowest), told["day"], *numbers
 
 
 def table(heads: tuple[str, ...], rows: object) -> Iterator[str]:
@@ -135,25 +193,6 @@ def table(heads: tuple[str, ...], rows: object) -> Iterator[str]:
     yield f"|{'---|' * len(heads)}"
     for row in rows:
         yield f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |"
-
-
-def runs(folder: Path) -> Iterator[tuple[str, str, str, str]]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lowest = ", ".join(requirement.replace(">=", " ") for requirement in project["dependencies"])
-    for run, about in RUNS.items():
-        if not (folder / f"{run}.xml").is_file():
-            continue
-        suite = next(ElementTree.parse(folder / f"{run}.xml").iter("testsuite")).attrib
-        skipped, failed = int(suite["skipped"]), int(suite["failures"]) + int(suite["errors"])
-        passed = int(suite["tests"]) - skipped - failed
-        yield about.format(lowest=lowest), f"{passed:,}", str(skipped), str(failed)
-
-
-def promises(counted: Path) -> Iterator[tuple[str, str, str]]:
-    cases = [case for case in ElementTree.parse(counted).iter("testcase") if not len(case)]
-    for module, promise in PROMISES.items():
-        found = sum(f"{case.get('classname')}.".startswith(f"{module}.") for case in cases)
-        yield promise, str(found), f"`{module.replace('.', '/')}`"
 
 
 if __name__ == "__main__":
