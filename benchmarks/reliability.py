@@ -127,7 +127,7 @@ def counted(file: Path) -> dict[str, Any]:
 def page(kept: dict[str, Any]) -> Iterator[str]:
     yield "# Reliability"
     yield ""
-    yield "What holds under faults and load, with its figures. `nox -s reliability` makes this page of what sessions have"
+    yield "What holds under faults and load, with its figures. `nox -s reliability` makes this page of what sessions"
     yield "measured; no figure on it is typed by hand."
     yield ""
     yield "## Versions"
