@@ -66,6 +66,17 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """The site, into build/docs, with a run of every quick example; `-- --no-gallery` leaves these out.
+
+    Pages and examples that have not changed since the last time are not made again.
+    """
+    session.install("-e", ".", *group("docs"), *group("test"), *group("train"))
+    options = ["-D", "plot_gallery=0"] if "--no-gallery" in session.posargs else []
+    session.run("sphinx-build", "--fail-on-warning", *options, "docs", "build/docs", env=QUIET)
+
+
+@nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """All tests, with the lowest versions that pyproject.toml allows: this is what its bounds rest on."""
     lowest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
