@@ -87,12 +87,12 @@ for target, part, each, epochs, similarity in (("alike", alike, 20, 40, "high"),
             for layer, learned in zip(base.layers, body.layers[: kept + 1], strict=False):
                 layer.set_weights(learned.get_weights())
             model = keras.Sequential([base, ClassifierHead(int(y.max()) + 1)])
-            vk.train.fine_tune(model, (x, y), base=base, phases=phases, clip=1e-3, verbose=0)
+            place = run.out / target / f"{way}, seed {seed}"
+            vk.train.fine_tune(model, (x, y), base=base, phases=phases, clip=1e-3, directory=place, verbose=0)
             found[way].append(vk.train.evaluate(model, part[2:], verbose=0).accuracy)
     for way, shares in found.items():
         figures.add(f"{target}: {way}", f"{np.mean(shares):.1%} ({min(shares):.1%} to {max(shares):.1%})")
-    plan = vk.train.transfer_plan(samples=len(x), classes=int(y.max()) + 1, similarity=similarity)
-    print(plan)
+    print(plan := vk.train.transfer_plan(samples=len(x), classes=int(y.max()) + 1, similarity=similarity))
     best, planned = max(found, key=lambda way: np.mean(found[way])), list(found)[0 if plan.depth == 0 else 4]
     held, share = f"{best}: {min(found[best]):.1%} at least", float(np.mean(found[planned]))
     figures.add(f"{target}, as planned: {planned}", share, held, met=share >= min(found[best]), form=".1%")
