@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 
 import visionkit as vk
 from visionkit.reader.sample import draw_page, handwrite
@@ -75,3 +76,14 @@ def scrawl(characters: str, count: int, *, seed: int) -> tuple[NDArray[np.uint8]
         picture[top : top + height, left : left + width, 0] = glyph
         box[:] = left, top, width, height
     return pictures, labels, boxes
+
+
+def digits(folder: Path) -> Path:
+    """Write the 8x8 digits of scikit-learn as coloured pictures of 32x32, to learn from and to test on."""
+    found, rng = load_digits(), np.random.default_rng(0)
+    for number, (picture, label) in enumerate(zip(found.images[:1200], found.target, strict=False)):
+        place = folder / ("train" if number < 1000 else "test") / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        large = vk.preprocess.resize((picture * (255 / 16)).astype(np.uint8), width=32)
+        vk.preprocess.write(place / f"{number}.png", (large[..., None] * rng.uniform(0.5, 1, 3)).astype(np.uint8))
+    return folder

@@ -126,3 +126,17 @@ def command(words: list[str]) -> str:
     script, *rest = words
     short = [Path(word).name if os.sep in word and not word.startswith("-") else word for word in rest]
     return " ".join(["python", f"examples/{Path(script).name}", *short])
+
+
+class Clock(keras.callbacks.Callback):
+    """The seconds of all epochs of a run: `fit` keeps what callbacks remember, also when the run is killed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:  # noqa: D102
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:  # noqa: D102
+        self.seconds += time.perf_counter() - self._began

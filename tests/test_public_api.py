@@ -18,8 +18,8 @@ NAMES = {
         """,
     "visionkit.blocks": """
         Block BottleneckBlock ClassifierHead ConvBNAct DenseBlock DenseLayer DepthwiseConvBNAct DepthwiseSeparable
-        DropPath InvertedResidual LocalResponseNorm PatchWhitening Residual ResidualBlock SqueezeExcite Stage Transition
-        XceptionBlock
+        Dirac DropPath InvertedResidual LocalResponseNorm PatchWhitening Residual ResidualBlock SqueezeExcite Stage
+        Transition XceptionBlock
         """,
     "visionkit.explain": """
         Faithfulness Integrated Randomization activation_grid activations colorize deletion filter_grid filter_patterns

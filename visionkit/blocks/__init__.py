@@ -22,6 +22,7 @@ from visionkit.blocks.conv import ConvBNAct, DepthwiseConvBNAct
 from visionkit.blocks.dense import DenseBlock, DenseLayer, Transition
 from visionkit.blocks.drop import DropPath
 from visionkit.blocks.head import ClassifierHead
+from visionkit.blocks.initializers import Dirac
 from visionkit.blocks.norm import LocalResponseNorm
 from visionkit.blocks.residual import BottleneckBlock, ResidualBlock
 from visionkit.blocks.separable import DepthwiseSeparable, InvertedResidual, XceptionBlock
@@ -36,6 +37,7 @@ __all__ = [
     "DenseLayer",
     "DepthwiseConvBNAct",
     "DepthwiseSeparable",
+    "Dirac",
     "DropPath",
     "InvertedResidual",
     "LocalResponseNorm",
