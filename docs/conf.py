@@ -9,7 +9,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-import gallery
+import gallery  # of _ext
 
 import visionkit
 
@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
+    "signatures",
     "verbs",
 ]
 templates_path = ["_templates"]
@@ -44,13 +45,13 @@ autosummary_context = {"zoo": visionkit.models.list_models()}
 autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
-autodoc_typehints = "description"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_display_short_literal_types = True
 maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_use_param = False  # which would part "width, height: in pixels"
 napoleon_use_rtype = False
 
 # the gallery: each example of a system, run with --quick
