@@ -31,7 +31,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["sg_execution_times.rst"]
 
-smartquotes = False  # "auto" is what one types
+smartquotes_action = "D"  # dashes, but "auto" is what one types
 
 # pages: plain Markdown that GitHub shows, too
 myst_enable_extensions = ["colon_fence"]
