@@ -89,3 +89,18 @@ assert main(["demo", "--out", folder]) == 0
 
 def test_models_load_keras():
     assert loaded_of(FRAMEWORKS, "import visionkit; visionkit.models") >= {"keras"}
+
+
+def test_an_import_uses_up_no_random_numbers():
+    code = """
+import random
+import keras
+import numpy as np
+import visionkit as vk
+keras.utils.set_random_seed(0)
+before = random.getstate(), np.random.get_state()[1].tolist()
+for part in vk._PARTS:
+    getattr(vk, part)
+assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+"""
+    run(code)

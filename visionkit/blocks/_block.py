@@ -123,6 +123,19 @@ def initializer(where: str, value: Any) -> Any:
     return type(found).from_config(found.get_config()) if isinstance(found, keras.initializers.Initializer) else found
 
 
+def fan_out(scale: float, distribution: str) -> dict[str, Any]:
+    """A ``VarianceScaling`` by the outputs of a layer, as its config, of which ``initializer`` and Keras make one.
+
+    For constants of a module: an object draws its seed from Python's ``random`` when it is made, and an import must not
+    change what comes after ``keras.utils.set_random_seed``.
+    """
+    # with a seed of its own, none is drawn
+    seeded = keras.initializers.VarianceScaling(scale, mode="fan_out", distribution=distribution, seed=0)
+    made: dict[str, Any] = keras.saving.serialize_keras_object(seeded)
+    made["config"]["seed"] = None
+    return made
+
+
 def regularizer(where: str, value: Any) -> Any:
     """A regulariser for one child, from a name or an object."""
     return _inputs.resolved(where, "kernel_regularizer", keras.regularizers.get, value)

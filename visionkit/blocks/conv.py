@@ -11,14 +11,14 @@ from keras import layers
 from visionkit import _checks
 from visionkit._errors import ArgumentError, one_of
 from visionkit.blocks import _inputs
-from visionkit.blocks._block import Block, build_all, initializer, regularizer
+from visionkit.blocks._block import Block, build_all, fan_out, initializer, regularizer
 from visionkit.blocks._inputs import Shape
 
 # "same" and "valid" as in Keras; "symmetric"; or zeros ((top, bottom), (left, right))
 Padding = Literal["same", "valid", "symmetric"] | Sequence[Sequence[int]]
 
 # He et al. 2015, for kernels whose every output looks at one channel: Keras' own counts all channels.
-DEPTHWISE_HE = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="uniform")
+DEPTHWISE_HE = fan_out(2.0, "uniform")
 
 
 @keras.saving.register_keras_serializable("visionkit")

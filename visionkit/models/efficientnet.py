@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import keras
 
 from visionkit.blocks import ConvBNAct, InvertedResidual
+from visionkit.blocks._block import fan_out
 from visionkit.blocks.separable import multiple_of_8
 from visionkit.models.assemble import Body, ModelOptions, assemble, split
 from visionkit.models.spacing import Spacing, rising
@@ -32,11 +33,11 @@ SCALES = {
     "efficientnet_b6": (1.8, 2.6, 528, 0.5),
     "efficientnet_b7": (2.0, 3.1, 600, 0.5),
 }
-CONV = {
+CONV: dict[str, Any] = {
     "activation": "silu",
-    "kernel_initializer": keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal"),
+    "kernel_initializer": fan_out(2.0, "truncated_normal"),
 }
-DENSE = keras.initializers.VarianceScaling(1 / 3, mode="fan_out", distribution="uniform")
+DENSE = fan_out(1 / 3, "uniform")
 
 
 class EfficientNetOptions(ModelOptions, total=False):
