@@ -273,10 +273,20 @@ def test_a_filter_without_gradient_is_named():
     stack = [layers.Conv2D(4, 3, activation="relu", name="conv")]
     model = keras.Sequential([keras.Input((12, 12, 3)), *stack])
     kernel, bias = model.get_weights()
-    model.set_weights([np.abs(kernel), bias - np.array([0, 1e9, 0, 1e9], "f")])
+    model.set_weights([kernel * np.array([1, 0, 1, 0], "f"), bias])
     with pytest.warns(UserWarning, match="no gradient for filter 3, 1 of the layer 'conv'"):
         patterns = filter_patterns(model, "conv", [3, 0, 1])
     assert patterns[[0, 2]].std() > 20  # noise is left
+
+
+def test_a_filter_whose_relu_leaves_nothing_climbs_towards_it():
+    rows = [("relu", layers.Conv2D(4, 3, activation="relu", name="conv")), ("linear", layers.Conv2D(4, 3, name="conv"))]
+    models = {name: keras.Sequential([keras.Input((12, 12, 3)), layer]) for name, layer in rows}
+    kernel, bias = models["linear"].get_weights()
+    for model in models.values():
+        model.set_weights([kernel, bias - 1e4])  # out of reach
+    wanted = filter_patterns(models["linear"], "conv", steps=5)
+    np.testing.assert_array_equal(filter_patterns(models["relu"], "conv", steps=5), wanted)
 
 
 def test_a_weight_that_is_no_number():

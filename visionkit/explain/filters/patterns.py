@@ -49,7 +49,7 @@ def filter_patterns(
     Args:
         model: any ``keras.Model``.
         layer: a layer, its name or path. Of a dense layer, the filters are its units; a softmax or sigmoid of it is
-            left out.
+            left out. A filter whose ReLU leaves nothing of a picture climbs towards it.
         filters: which, integers; None for all.
         steps: of the ascent, at each size.
         size: of the pictures, one integer or (H, W); None for the size that the model takes, or 128 where it takes
@@ -114,8 +114,8 @@ def filter_patterns(
         dead = numbers[felt == 0].tolist()
         names = ", ".join(map(str, dead[:10])) + (f" and {len(dead) - 10} more" if len(dead) > 10 else "")
         warnings.warn(
-            f"{where}: no gradient for filter {names} of the layer {climber.layer!r}; the noise is left; another seed, "
-            "or the layer before the activation, may show more",
+            f"{where}: no gradient for filter {names} of the layer {climber.layer!r}; the noise is left; "
+            "another seed may show more",
             stacklevel=2,
         )
     return shown[..., 0] if channels == 1 else shown

@@ -113,7 +113,7 @@ class View:
         Args:
             inputs: the tensors, one for each input of the model.
             index: int32 (N,), class of each image, -1 for the predicted one; None where only the maps are wanted, these
-                before a softmax or sigmoid that their layer ends with.
+                before a softmax or sigmoid that their layer ends with, and before a ReLU where it leaves nothing.
             at: what the gradients are taken at: the taps, or the picture.
             score: what is derived, from what the pass showed -> (N,); None for its scores.
             guided: whether negative gradients stop at each ReLU.
@@ -157,7 +157,7 @@ class View:
 
             return Swap(layer, call_name(layer), around)
 
-        activated = Activated()
+        activated = Activated(relus=before)
         tapped = {id(one.place.layer): one.place.layer for one in self._taps}
         relus = Guided()
 
@@ -171,7 +171,7 @@ class View:
         if guided:
             relus.check()
         maps = [caught[position] for position in range(len(self._taps))]
-        maps = [activated.before(one)[0] for one in maps] if before else maps
+        maps = [activated.awake(one) for one in maps] if before else maps
         if outputs is None or index is None:
             return Seen(maps, (), (), ())
         return Seen(maps, *self._target.scores(outputs, activated, index))
