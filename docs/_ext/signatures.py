@@ -8,7 +8,7 @@ import keras
 from sphinx.util.inspect import stringify_signature
 
 SHORT = {
-    r"~numpy\.ndarray\[tuple\[~typing\.Any, \.\.\.\], ~numpy\.dtype\[([^\]]+)\]\]": r"NDArray[\1]",
+    r"~?numpy\.ndarray\[tuple\[.*?\], ~?numpy\.dtype\[(?:~?numpy\.)?([^\]]+)\]\]": r"NDArray[\1]",
     r"~numpy\._typing\._array_like\._.*?_NestedSequence\[[^\[\]]*complex[^\[\]]*\]": "ArrayLike",
     r"~keras\.src\.models\.model\.Model\b": "keras.Model",
     r"~keras\.src\.layers\.layer\.Layer\b": "keras.Layer",
@@ -32,7 +32,20 @@ def process(*called: Any) -> tuple[str | None, str | None]:
     return shortened(signature), shortened(returns)
 
 
+def variables(*called: Any) -> None:
+    """What autodoc calls for every docstring, in which the types of attributes are put, too."""
+    lines = called[-1]
+    lines[:] = [shortened(line) for line in lines]
+
+
+def skip(*called: Any) -> bool | None:
+    """Leave out the fields of a tuple, of which its class tells; else None, for autodoc to decide."""
+    return True if type(called[3]).__name__ == "_tuplegetter" else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     """For Sphinx."""
     app.connect("autodoc-process-signature", process)
+    app.connect("autodoc-process-docstring", variables, priority=900)  # when napoleon has made fields of it
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}

@@ -64,7 +64,7 @@ class Ensemble:
 
     @property
     def passes(self) -> int:
-        """How often the data is read for a prediction: once a model."""
+        """How often the data is read for a prediction, which is once a model."""
         return len(self.models)
 
     def predict(

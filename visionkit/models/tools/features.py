@@ -38,7 +38,7 @@ class Features(keras.Model):  # type: ignore[misc]
 
     @property
     def info(self) -> tuple[Feature, ...]:
-        """A row for each output: stage, layer, channels, stride."""
+        """A row for each output, with its stage, layer, channels and stride."""
         return self._info
 
     def _told(self, info: Sequence[Feature]) -> Self:

@@ -86,7 +86,7 @@ class Profile:
 
     @property
     def non_trainable(self) -> int:
-        """How many parameters are not trained: moving averages, frozen layers."""
+        """How many parameters are not trained, such as moving averages and those of frozen layers."""
         return self.parameters - self.trainable
 
     @property

@@ -188,7 +188,7 @@ class Dataset(keras.utils.PyDataset, ABC):  # type: ignore[misc]
 
     @property
     def class_weights(self) -> dict[int, float]:
-        """Weights under which every class counts the same: samples / (classes * samples of the class).
+        """Weights under which every class counts the same, samples / (classes * samples of the class).
 
         Raises:
             ArgumentError: there are no integer labels, or a class has no sample.

@@ -129,7 +129,7 @@ class Report:
 
     @property
     def mean(self) -> ClassScore:
-        """The mean over the classes, each counted once: the "macro" one."""
+        """The mean over the classes, each counted once (the "macro" one)."""
         return scores.mean_score("mean", self.by_class, weighted=False)
 
     @property
