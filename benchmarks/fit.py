@@ -57,7 +57,7 @@ def main() -> None:
     options.add_argument("--batch", type=int, default=128)
     given = options.parse_args()
     bench = Bench(given, "keras", keras.backend.backend())
-    samples = 1000 if given.quick else given.samples
+    samples = 256 if given.quick else given.samples
     if given.data:
         with np.load(given.data) as file:
             x, y = file["train_x"][:samples, ..., None], file["train_y"][:samples].astype("int32")
