@@ -64,8 +64,10 @@ sphinx_gallery_conf = {
     "reset_argv": "gallery.arguments",
     "reset_modules": ("gallery.begin",),
     "image_scrapers": ("gallery.pictures",),
+    "capture_repr": (),  # what a script would not print
     "backreferences_dir": "gallery/uses",
     "doc_module": ("visionkit",),
+    "notebook_extensions": set(),  # which would not find what the examples share
     "download_all_examples": False,
     "write_computation_times": False,
 }
