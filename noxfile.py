@@ -69,8 +69,8 @@ def examples(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The site, into build/docs, with a run of every quick example; `-- --no-gallery` leaves these out.
 
-    Pages and examples that have not changed since the last time are not made again. Where a name or an example has gone,
-    delete docs/reference and docs/gallery, which the build makes.
+    Pages and examples that have not changed since the last time are not made again. Where a name or an example has
+    gone, delete docs/reference and docs/gallery, which the build makes.
     """
     session.install("-e", ".", *group("docs"), *group("test"), *group("train"))
     options = ["-D", "plot_gallery=0"] if "--no-gallery" in session.posargs else []

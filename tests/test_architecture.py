@@ -68,7 +68,7 @@ AT_ONCE = {
     "preprocess": {"numpy", "cv2"},
     "reader": {"numpy", "cv2"},
     "_demo": {"numpy", "cv2"},
-    "blocks": {"keras"},
+    "blocks": {"keras", "numpy"},
     "_saved": {"h5py"},
     "models": {"h5py", "keras", "ml_dtypes", "numpy"},
     "explain": {"cv2", "keras", "numpy"},
