@@ -63,18 +63,18 @@ class Bench:
 
     def in_turn(
         self,
-        actions: Mapping[str, Action],
+        actions: Mapping[str, Any],
         *,
         rounds: int | None = None,
         warm: int = 1,
         often: Container[str] = (),
         before: Callable[[], object] = gc.collect,
-        clock: Callable[[Action], float] = timed,
+        clock: Callable[[Any], float] = timed,
     ) -> Spent:
         """The seconds that each takes, round by round, in an order that rotates.
 
         Args:
-            actions: by the name of whose they are.
+            actions: by the name of whose they are; functions, or what else the clock runs.
             rounds: that count; those of the options unless fewer are given.
             warm: rounds before these, which do not count.
             often: who is timed five times in a round, of which the median counts: the fast ones among slow ones.
