@@ -5,6 +5,7 @@ An example prints a line for each figure and writes all of them to `figures.json
 """
 
 import argparse
+import atexit
 import json
 import os
 import platform
@@ -58,6 +59,9 @@ class Figures:
     def __init__(self, system: str, run: argparse.Namespace) -> None:
         self.system, self._run, self._rows, self._missed = system, run, [], 0
         self._began = time.perf_counter()
+        self._sofar = run.out / "seconds.txt"  # of calls that were interrupted, for one that goes on
+        self._before = float(self._sofar.read_text()) if self._sofar.is_file() else 0.0
+        atexit.register(self._interrupted)
 
     def add(
         self,
@@ -93,7 +97,9 @@ class Figures:
 
     def close(self) -> None:
         """Write `figures.json`; if a figure was missed, the example exits with 1."""
-        seconds = time.perf_counter() - self._began
+        seconds = self._seconds()
+        atexit.unregister(self._interrupted)
+        self._sofar.unlink(missing_ok=True)
         told = {
             "system": self.system,
             "command": command(sys.argv),
@@ -110,6 +116,12 @@ class Figures:
         print(f"{seconds:.0f} s; pictures and figures are in {self._run.out}")
         if self._missed:
             raise SystemExit(f"{self._missed} of the figures above were missed")
+
+    def _seconds(self) -> float:
+        return self._before + time.perf_counter() - self._began
+
+    def _interrupted(self) -> None:
+        self._sofar.write_text(f"{self._seconds():.1f}")
 
     def picture(self, name: str, image: Any) -> None:
         """Write an RGB array, or a matplotlib figure, to a PNG file in the folder of the run."""
