@@ -78,7 +78,8 @@ def ways(epochs: int) -> dict[str, tuple[int, list[Phase]]]:
     }
 
 
-for target, part, each, epochs, similarity in (("alike", alike, 20, 40, "high"), ("unlike", unlike, 150, 5, "low")):
+few, more = (6, 1) if run.quick else (40, 5)
+for target, part, each, epochs, similarity in (("alike", alike, 20, few, "high"), ("unlike", unlike, 150, more, "low")):
     found: dict[str, list[float]] = {way: [] for way in ways(epochs)}
     for seed in range(run.seed, run.seed + seeds):
         x, y = small_sets.some(part.x, part.y, each, seed)
