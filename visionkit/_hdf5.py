@@ -22,7 +22,7 @@ class _Memory(io.BytesIO):
         return self._place
 
 
-def weights_file(model: "keras.Model") -> memoryview:
+def weights_file(model: "keras.Model") -> bytes:
     """The bytes of the ``.weights.h5`` file of a model."""
     file = _Memory(".weights.h5")
     try:
@@ -33,11 +33,11 @@ def weights_file(model: "keras.Model") -> memoryview:
         store = saving_lib.H5IOStore(file, mode="w")
         saving_lib._save_state(model, store, None, "", set())
         store.close()
-    return file.getbuffer()
+    return file.getvalue()  # a view of it would keep the file from being closed, which Python 3.13 prints
 
 
-def model_file(model: "keras.Model") -> memoryview:
+def model_file(model: "keras.Model") -> bytes:
     """The bytes of the ``.keras`` file of a model."""
     file = _Memory(".keras")
     model.save(file)
-    return file.getbuffer()
+    return file.getvalue()  # a view of it would keep the file from being closed, which Python 3.13 prints
