@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 class _Memory(io.BytesIO):
     """A file in memory that Keras takes for a path, of which it looks at the suffix.
 
-    There can be no file of its name, in case that somebody opens it.
+    There can be no file of its name, in case that somebody opens it. Its bytes are those of `getvalue`: the view that
+    `getbuffer` gives keeps a file from being closed, which Python 3.13 prints where one is thrown away.
     """
 
     def __init__(self, suffix: str) -> None:
@@ -33,11 +34,11 @@ def weights_file(model: "keras.Model") -> bytes:
         store = saving_lib.H5IOStore(file, mode="w")
         saving_lib._save_state(model, store, None, "", set())
         store.close()
-    return file.getvalue()  # a view of it would keep the file from being closed, which Python 3.13 prints
+    return file.getvalue()
 
 
 def model_file(model: "keras.Model") -> bytes:
     """The bytes of the ``.keras`` file of a model."""
     file = _Memory(".keras")
     model.save(file)
-    return file.getvalue()  # a view of it would keep the file from being closed, which Python 3.13 prints
+    return file.getvalue()
