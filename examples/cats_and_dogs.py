@@ -5,10 +5,10 @@ D. Cats and dogs from 2,000 photos
 Chapter 5 of Chollet's Deep Learning with Python (2018): a small network from scratch, then with augmentation and
 dropout; what it looks at; and networks that go on from what another has learned from other photos::
 
-    python examples/cats_and_dogs.py --data PetImages --weights vgg16.weights.h5 --precision bfloat16
+    python examples/cats_and_dogs.py --data PetImages --weights vgg16.weights.h5
 
 `--data` has the folders Cat and Dog; karemsaeed21/cat_vs_dog_classification_CNN has 12,499 photos of each. The weights
-are what `pretrain.py` makes, or ``imagenet``, where there is a network. bfloat16 is for processors that multiply in it.
+are what `pretrain.py` makes, or ``imagenet``, where there is a network.
 
 **Held to:** the book's counts of parameters and tensors; 71 % of the test photos from scratch, 82 % with augmentation
 and dropout. Its 90, 96 and 97 % on top of VGG16 are those of ImageNet's weights.
@@ -23,7 +23,7 @@ from keras import layers
 
 import visionkit as vk
 
-run = options(__doc__, data="the folder of Cat and Dog", weights="imagenet, or a file", precision="such as bfloat16")
+run = options(__doc__, data="the folder of Cat and Dog", weights="imagenet, or a file")
 figures = Figures("D. Cats and dogs from 2,000 photos", run)
 run.data = animals(run.out / "drawn", "Cat Dog", photos=64, seed=0) if run.quick else run.data
 each, few, many, batch, wide = (32, 3, 3, 8, 40) if run.quick else (1000, 12, 80, 32, 150)
@@ -44,7 +44,7 @@ def photos(side: int, augment: str | None = None) -> list[vk.train.Dataset]:
 def learn(what: str, model: keras.Model, data: list, epochs: int, *, peak: float = 5e-4, held: float | None = None):
     """Train, draw the curves, and tell how many of the test photos the model knows."""
     rate = vk.train.cosine(peak, epochs, warmup_epochs=epochs / 10)
-    how = {"epochs": epochs, "schedule": rate, "precision": run.precision, "directory": run.out / what}
+    how = {"epochs": epochs, "schedule": rate, "precision": "auto", "directory": run.out / what}
     done = vk.train.fit(model, *data[:2], **how)
     figures.picture(f"curves {what}", vk.train.plot_history(done, smooth=0.8))
     right = vk.train.evaluate(model, data[2], verbose=0).accuracy

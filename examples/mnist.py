@@ -5,10 +5,9 @@ D. Digits in five epochs
 The first network of chapter 5 of Chollet's Deep Learning with Python (2018): three convolutions and two dense layers
 learn the digits of MNIST::
 
-    python examples/mnist.py --data data --precision bfloat16
+    python examples/mnist.py --data data
 
-`--data` has mnist.npz: train_x (60000, 28, 28), train_y, test_x and test_y. bfloat16 is for processors that multiply in
-it.
+`--data` has mnist.npz: train_x (60000, 28, 28), train_y, test_x and test_y.
 
 **Held to:** the book's 93,322 parameters, and 99.1 % of the test digits after five epochs.
 """
@@ -19,7 +18,7 @@ from sklearn.datasets import load_digits
 
 import visionkit as vk
 
-run = options(__doc__, data="the folder of mnist.npz", precision="of the layers, such as bfloat16")
+run = options(__doc__, data="the folder of mnist.npz")
 figures = Figures("D. Digits in five epochs", run)
 
 # %%
@@ -39,7 +38,7 @@ test = vk.train.from_arrays(np.stack(test[0])[..., None], test[1], shuffle=False
 model = vk.models.small_convnet(variant="mnist")
 figures.count("parameters", model.count_params(), 93_322)
 rate = vk.train.cosine(2e-3, 5)
-how = {"schedule": rate, "precision": run.precision, "directory": run.out / "trained"}
+how = {"schedule": rate, "precision": "auto", "directory": run.out / "trained"}
 done = vk.train.fit(model, train, test, epochs=5, **how)
 figures.picture("curves", vk.train.plot_history(done))
 

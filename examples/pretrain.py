@@ -6,11 +6,10 @@ Where there is no network to bring the weights of ImageNet, the base of `cats_an
 VGG16 at half its width, which with batch normalisation after each convolution can learn from random weights. That is
 folded into the convolutions in the end, and what is left is the network of the paper::
 
-    python examples/pretrain.py --data cifar10 --precision bfloat16
+    python examples/pretrain.py --data cifar10
 
 `--data` has the folders train and test, and in each a folder of photos for every class: those of CIFAR-10, 32 pixels
 wide, are in cyizhuo/CIFAR-10-dataset. Two of its ten classes are cats and dogs, as 118 of ImageNet's thousand are dogs.
-bfloat16 is for processors that multiply in it.
 
 **Held to:** the plain network gives the same features as the one that has learned.
 """
@@ -22,7 +21,7 @@ from figures import Figures, options
 
 import visionkit as vk
 
-run = options(__doc__, data="the folder of train and test", precision="of the layers, such as bfloat16")
+run = options(__doc__, data="the folder of train and test")
 figures = Figures("D. A base from other photos", run)
 if run.quick:
     run.data = run.out / "drawn"
@@ -43,9 +42,8 @@ model = vk.models.vgg16(alpha=0.5, norm="batch", input_shape=(32, 32, 3), classe
 # %%
 # A rate that goes up and down once, and as high as batch normalisation allows.
 rate = vk.train.one_cycle(2e-3, epochs)
-done = vk.train.fit(
-    model, train, test, epochs=epochs, schedule=rate, precision=run.precision, directory=run.out / "trained"
-)
+how = {"schedule": rate, "precision": "auto", "directory": run.out / "trained"}
+done = vk.train.fit(model, train, test, epochs=epochs, **how)
 figures.picture("curves", vk.train.plot_history(done))
 report = vk.train.evaluate(model, test, verbose=0)
 print(report)

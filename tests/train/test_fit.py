@@ -1,5 +1,7 @@
 import csv
 import json
+import platform
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from tests.train.small import blobs, equal, small_model
 from visionkit import ArgumentError, FileError, ModelError, NonFiniteError
 from visionkit.train.data.arrays import from_arrays
+from visionkit.train.loop.fastest import faster_in_16_bits
 from visionkit.train.loop.fit import fit
 from visionkit.train.loop.precision import computing_in
 from visionkit.train.schedules import cosine, staircase
@@ -259,6 +262,31 @@ def test_a_cpu_takes_16_bits_for_products_of_matrices_alone(device, normalised):
         found = [layer.compute_dtype for layer in model.layers]
     assert found == [half, half, other, other, half, half, "float32"]
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+
+
+def test_16_bits_are_taken_where_the_processor_has_them(tmp_path):
+    processor = Path("/proc/cpuinfo")
+    if keras.backend.backend() != "tensorflow" or not processor.is_file() or platform.machine() != "x86_64":
+        pytest.skip("the flags of this processor are not known, or not what decides")
+    flags = set(processor.read_text(encoding="utf-8").split("flags\t\t: ")[1].splitlines()[0].split())
+    if "avx512_bf16" in flags and "amx_bf16" not in flags:
+        pytest.skip("it may or may not be faster")
+    assert faster_in_16_bits() == ("amx_bf16" in flags)
+
+
+def test_the_fastest_precision_trains_and_goes_on(tmp_path):
+    class Seen(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            types.add(self.model.layers[0].compute_dtype)
+
+    types, straight, model = set(), small_model(), small_model()
+    how = {"precision": "auto", "callbacks": [Seen()], "verbose": 0}
+    history = fit(straight, blobs(), epochs=2, **how).history
+    for epochs in (1, 2):
+        run = fit(model, blobs(), epochs=epochs, directory=tmp_path, **how)
+    assert run.history == history
+    assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["precision"] == "auto"
+    assert types == {"bfloat16" if faster_in_16_bits() else "float32"}
 
 
 def test_a_schedule_of_cosine_moves_every_step(tmp_path):

@@ -11,6 +11,7 @@ from visionkit._errors import ArgumentError, NonFiniteError
 from visionkit.train.loop import arguments, state
 from visionkit.train.loop.arguments import Rate
 from visionkit.train.loop.callbacks import Memory
+from visionkit.train.loop.fastest import precision_of
 from visionkit.train.loop.folder import Folder
 from visionkit.train.loop.keeper import Keeper, Shortened
 from visionkit.train.loop.precision import Precision, computing_in
@@ -36,7 +37,7 @@ def fit(
     schedule: Rate | None = None,
     batch_size: int = 32,
     class_weight: Literal["balanced"] | Weights | None = None,
-    precision: Precision | None = None,
+    precision: Precision | Literal["auto"] | None = None,
     ema: float | None = None,
     clip: float | None = None,
     monitor: str = "auto",
@@ -69,8 +70,9 @@ def fit(
         batch_size: where ``train`` or ``validation`` are arrays.
         class_weight: label -> how much a sample of it counts, 1 for those left out; "balanced" for classes that count
             the same.
-        precision: "bfloat16" or "float16" to compute in 16 bits, the weights staying in 32. On a CPU these are the
-            products of matrices alone, and bfloat16 is the faster one where the processor has AMX or AVX512_BF16.
+        precision: "bfloat16" or "float16" to compute in 16 bits, the weights staying in 32; on a CPU these are the
+            products of matrices alone. "auto" is "bfloat16" where convolutions are faster in it on this machine, which
+            is measured: without AMX or AVX512_BF16, a CPU is some ten times as slow in 16 bits.
         ema: the momentum of an exponential moving average of the weights, such as 0.999. Validation, the best weights
             and the trained model then have the average.
         clip: the greatest norm of all gradients together.
@@ -135,7 +137,7 @@ def fit(
         data, folder, where, start=start, others=others, monitor=monitor, mode=direction, save_every=save_every,
         rate=arguments.rate_of(schedule, len(data)),
     )  # fmt: skip
-    with computing_in(model, precision, on=where.kind):
+    with computing_in(model, precision_of(precision, where), on=where.kind):
         with where.scope():
             stepper = keras.optimizers.LossScaleOptimizer(optimizer) if precision == "float16" else optimizer
             model.compile(stepper, loss, metrics=metrics)

@@ -42,7 +42,7 @@ def computing_in(model: keras.Model, precision: Precision | None, *, on: str = "
         yield
         return
     if precision not in ("bfloat16", "float16"):
-        raise one_of("fit", "precision", precision, ("bfloat16", "float16"))
+        raise one_of("fit", "precision", precision, ("auto", "bfloat16", "float16"))
     before = [(layer, layer.dtype_policy) for layer in _leaves(model)]
     for layer, policy in before:
         if policy.compute_dtype not in ("float32", None):
