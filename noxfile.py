@@ -35,6 +35,7 @@ BENCH = {
     "augment": [],
     "tfrecords": [],
     "fit": [],
+    "settings": [],
     "fft": [],
     "speed": [],
 }
