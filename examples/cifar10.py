@@ -78,7 +78,7 @@ figures.add(f"its {seconds:.0f} s, of {recipe:.0f} s", share, "a third at most",
 # Pictures are shifted by whole pixels and mirrored every second epoch, the loss is softened, and the optimizer makes
 # each step of a convolution orthogonal. What is tested is the mean over six views of each picture.
 fast = airbench.network(x)
-epochs, size = (2, 64) if run.quick else (8, 2000)
+epochs, size = (2, 64) if run.quick else (10, 2000)
 tricks = {
     "augment": vk.train.Augment(shift=2, fill="reflect", horizontal_flip="alternate"),
     "loss": keras.losses.CategoricalCrossentropy(label_smoothing=0.2),
