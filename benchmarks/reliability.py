@@ -63,11 +63,11 @@ PARTS = (
 # what pytest counted -> what ran
 RUNS = {
     "tests-3.11": "Python 3.11, the newest versions of everything",
-    "tests-3.12": "Python 3.12, the same",
-    "tests-3.13": "Python 3.13, the same",
+    "tests-3.12": "Python 3.12, the newest versions of everything",
+    "tests-3.13": "Python 3.13, the newest versions of everything",
     "lowest": "Python 3.11, the lowest versions allowed: {lowest}",
     "jax": "blocks, models, training and explanation on JAX",
-    "torch": "the same on PyTorch",
+    "torch": "blocks, models, training and explanation on PyTorch",
 }
 
 # files of tests -> the promise that they hold
