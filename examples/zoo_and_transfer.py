@@ -67,13 +67,13 @@ figures.add("six classes that it learned first", done.history["val_accuracy"][-1
 # What can be done with it: how many of its convolutions are kept, and the phases, equally long in all.
 def ways(epochs: int) -> dict[str, tuple[int, list[Phase]]]:
     """By name."""
-    head, alone = Phase(epochs, 5e-3), [Phase(3 * epochs, 5e-3)]
+    head, alone, every = Phase(epochs, 5e-3), [Phase(3 * epochs, 5e-3)], Phase(epochs, 1e-3, "all", batch_norm=True)
     return {
         "a linear classifier on the last features": (4, alone),
         "a linear classifier on the third": (3, alone),
         "a linear classifier on the second": (2, alone),
-        "the head, then the last layer": (4, [head, Phase(2 * epochs, 5e-4, "conv4")]),
-        "the head, the last layer, then all": (4, [head, Phase(epochs, 5e-4, "conv4"), Phase(epochs, 5e-4, "all")]),
+        "the head, then the last layer": (4, [head, Phase(2 * epochs, 1e-3, "conv4")]),
+        "the head, the last layer, then all": (4, [head, Phase(epochs, 1e-3, "conv4"), every]),
         "all, from nothing": (0, [Phase(3 * epochs, 2e-3, "all", batch_norm=True)]),
     }
 
