@@ -264,7 +264,7 @@ def test_a_cpu_takes_16_bits_for_products_of_matrices_alone(device, normalised):
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
 
 
-def test_16_bits_are_taken_where_the_processor_has_them(tmp_path):
+def test_16_bits_are_taken_where_the_processor_has_them():
     processor = Path("/proc/cpuinfo")
     if keras.backend.backend() != "tensorflow" or not processor.is_file() or platform.machine() != "x86_64":
         pytest.skip("the flags of this processor are not known, or not what decides")
